@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Helper prototypes: what each argument of a helper must be, as data. */
+#ifndef MOAT_AUDIT_H
+#define MOAT_AUDIT_H
+
+#include <linux/types.h>
+
+#define MOAT_MAX_ARGS	5
+
+/* What a helper expects in one argument register, and so what the gate must check or supply. */
+enum moat_arg_kind {
+	MOAT_ARG_NONE,		/* not an argument: the helper must not look at it, it gets 0 */
+	MOAT_ARG_SCALAR,	/* any value */
+	MOAT_ARG_CTX,		/* the context: supplied, whatever the register holds */
+	MOAT_ARG_MAP,		/* a map of this domain: the helper gets struct moat_map * */
+	MOAT_ARG_MAP_KEY,	/* readable memory of the preceding map's key size */
+	MOAT_ARG_MAP_VALUE,	/* readable memory of the preceding map's value size */
+	MOAT_ARG_MAP_VALUE_OUT,	/* writable memory of the preceding map's value size */
+	MOAT_ARG_MEM,		/* readable memory; the next argument is its size, or @bytes says it */
+	MOAT_ARG_MEM_OUT,	/* writable memory; the next argument is its size, or @bytes says it */
+	MOAT_ARG_SIZE,		/* size of the preceding memory, 1..limit */
+	MOAT_ARG_SIZE_OR_ZERO,	/* size of the preceding memory, 0..limit; the memory may be NULL when 0 */
+	MOAT_ARG_CALLBACK,	/* a function of this program: the helper gets its handle */
+	MOAT_ARG_RECORD,	/* an object issued to this run and not yet released: the helper gets struct moat_issued * */
+	MOAT_NR_ARGS,
+};
+
+/* What a helper returns, and so what the gate lets the program see. */
+enum moat_ret_kind {
+	MOAT_RET_SCALAR,
+	MOAT_RET_MEM,		/* host address inside the heap, or NULL: the program gets the offset */
+	MOAT_RET_MAP_VALUE,	/* as MEM; for maps of maps the inner map, given as a handle */
+	MOAT_RET_NR,
+};
+
+struct moat_arg_proto {
+	__u8 kind;		/* enum moat_arg_kind */
+	__u8 nullable;		/* pointers: NULL passes, as NULL */
+	__u32 bytes;		/* MEM without a size argument: how many */
+};
+
+/*
+ * A helper.  @fn is called as
+ *	__u64 fn(r1, r2, r3, r4, r5, struct moat_run *run)
+ * with every argument audited and made usable by the host: memory arguments
+ * are host pointers.  @fn must not keep them after it returns.
+ */
+struct moat_helper {
+	__s32 id;		/* the number that BPF_CALL names */
+	const char *name;
+	__u64 (*fn)(void);	/* cast of the function above */
+	__u8 ret;		/* enum moat_ret_kind */
+	__u8 packet;		/* changes packet pointers (data, data_end) */
+	struct moat_arg_proto arg[MOAT_MAX_ARGS];
+};
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What an architecture provides.  All of it const; one object per backend. */
+#ifndef MOAT_ARCH_H
+#define MOAT_ARCH_H
+
+#include "jit.h"
+
+/* Bytes and range of the two forms of a branch at the end of a slot. */
+struct moat_reach {
+	s32 min, max;			/* displacement of the short form, from its end */
+	u8 jump[2], branch[2];		/* bytes of a jump and of a conditional branch, short and long */
+};
+
+typedef void moat_emit_fn(struct moat *jit, const struct moat_op *op);
+
+struct moat_arch {
+	const char *name;
+	struct moat_reach reach;
+	moat_emit_fn *emit[MOAT_NR_KINDS];	/* the body of a slot; branches: without the branch */
+	/* The branch that ends a slot, to code offset @to. */
+	void (*branch)(struct moat *jit, const struct moat_op *op, u32 to, u8 form);
+	void (*prologue)(struct moat *jit, const struct moat_func *func);	/* callback or main entry */
+	void (*local_entry)(struct moat *jit, const struct moat_func *func);	/* entry of a local call */
+	void (*epilogue)(struct moat *jit, const struct moat_func *func);
+	void (*returns)(struct moat *jit);	/* the return-site table of gate modes */
+	void (*trap)(struct moat *jit);		/* one trap instruction */
+	u8 trap_bytes;
+	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);
+	/* Offset of the first forbidden byte sequence at or after @from that is no gate's, or -1. */
+	s64 (*forbidden)(const struct moat *jit, const u8 *code, u32 bytes, u32 from);
+	u32 (*cpu)(void);			/* feature bits of this machine; NULL: not this machine's architecture */
+	const char *(*disassembler)(void);	/* triple for llvm-mc */
+};
+
+extern const struct moat_arch x64_arch;
+extern const struct moat_arch a64_arch;
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The core: from BPF instructions to machine code, in memory that the caller owns.
+ *
+ *	work = calloc(1, moat_work_bytes(len));
+ *	moat_plan(&jit, insn, len, &opt, work)		decode, validate, plan, measure, lay out
+ *	place jit.bytes bytes of code memory
+ *	moat_emit(&jit, buffer, address, jit.bytes)	write; -EAGAIN: place again (jit.bytes changed)
+ *	copy the buffer to where it runs
+ */
+#ifndef MOAT_JIT_H
+#define MOAT_JIT_H
+
+#include "op.h"
+#include "buf.h"
+#include <moat/isolation.h>
+
+struct moat_arch;
+
+/* How memory is reached in base-register modes; what the names mean is the backend's business. */
+enum moat_base_form {
+	MOAT_BASE_AUTO,
+	MOAT_BASE_REGISTER,	/* a general register holds the cage base */
+	MOAT_BASE_SEGMENT,	/* x86: the GS segment base does */
+};
+
+/* What a call leads to, as the host says. */
+struct moat_callee {
+	u64 address;		/* of the helper itself: what mode none calls */
+	bool ret_mem;		/* returns a pointer into the heap (or NULL): mode none truncates it to 32 bits */
+};
+
+struct moat_options {
+	const struct moat_arch *arch;	/* the backend */
+	enum moat_mode mode;
+	enum moat_base_form form;
+	u32 cpu;		/* the backend's feature bits */
+	u8 entry_args;		/* registers that hold arguments at entry: 1 or 2 */
+	bool fuel;		/* meter loops and calls */
+	u32 host_pkru, domain_pkru;	/* gate modes: what the gates write */
+	u64 call;		/* the host's call function (run.h): helpers in protected modes */
+	u64 tail;		/* the same signature for tail calls: address to jump to, or 0 */
+	u64 packet;		/* the same signature for LD_ABS/LD_IND, in every mode: r1 offset, r2 bytes;
+				 * returns the value, or ~0 when it is outside the packet */
+	int (*callee)(void *arg, s32 id, struct moat_callee *out);	/* 0 or -ENOENT */
+	void *arg;		/* of callee() */
+	struct moat_log log;
+};
+
+/* A call out of the image. */
+struct moat_site {
+	u32 pc;			/* BPF instruction */
+	s32 helper;		/* number; -1: packet load */
+};
+
+/* A place where a check in the code leads when it fails. */
+struct moat_trap {
+	u32 at;			/* code offset of the trap instruction */
+	u32 pc;			/* BPF instruction that the check belongs to */
+	u8 kind;		/* enum moat_fault_kind */
+};
+
+/* Code of one BPF slot.  slot[len] is the end of the last one. */
+struct moat_slot {
+	u32 start;		/* code offset */
+	u32 target;		/* slot that a branch at its end goes to, or MOAT_NO_BRANCH */
+	u16 body;		/* bytes before the branch */
+	u8 form;		/* of the branch: MOAT_SHORT or MOAT_LONG */
+};
+
+#define MOAT_NO_BRANCH	(~0u)
+enum { MOAT_SHORT, MOAT_LONG };
+
+/* Labelled stretches of code, for dumps: what is not the translation of an instruction. */
+enum moat_mark_kind {
+	MOAT_MARK_PROLOGUE, MOAT_MARK_EPILOGUE, MOAT_MARK_ENTER, MOAT_MARK_LEAVE,
+	MOAT_MARK_CAGE, MOAT_MARK_CALL, MOAT_MARK_CLEAR, MOAT_MARK_FUEL, MOAT_MARK_RETURNS,
+	MOAT_MARK_TRAPS, MOAT_NR_MARKS,
+};
+
+struct moat_mark {
+	u32 start, end;		/* code offsets [start, end) */
+	u8 kind;		/* enum moat_mark_kind */
+};
+
+/* The state of one compilation.  Read-only for the caller; tables live in the workspace. */
+struct moat {
+	const struct moat_options *opt;
+	const struct moat_arch *arch;
+	u32 len;		/* BPF slots */
+	struct moat_op *op;
+	struct moat_slot *slot;		/* len + 1 */
+	struct moat_func *func;
+	u32 nr_func;
+	struct moat_site *site;
+	u32 nr_site;
+	struct moat_trap *trap;
+	u32 nr_trap;
+	u32 *func_entry;	/* code offset of each function's callback entry, or of its local entry */
+	u32 *func_local;	/* code offset of each function's local entry */
+	struct moat_mark *mark;	/* by start; NULL unless the caller set it and max_mark before moat_emit() */
+	u32 nr_mark, max_mark;
+	u32 bytes;		/* size of the image */
+	u32 traps_at;		/* code offset of the first trap instruction */
+	u32 returns_at;		/* code offset of the return-site table */
+	u32 nr_return;
+	bool gates, basereg;	/* what the mode consists of */
+	u8 form;		/* chosen: enum moat_base_form */
+	u16 regs;		/* BPF registers named anywhere */
+	bool uses_cage, uses_fuel, uses_frame, calls, has_local;
+	struct moat_buf buf;
+	const struct moat_func *cur;	/* function being emitted */
+};
+
+/* Bytes of workspace for a program of @len slots; zeroed by the caller. */
+size_t moat_work_bytes(u32 len);
+
+/* 0, or -EINVAL (refused, told to the log), -E2BIG (too long), -EOPNOTSUPP (the mode has no mechanism here). */
+int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
+	      const struct moat_options *opt, void *work);
+
+/*
+ * Write the image for address @pc to @rw.  -EAGAIN: a gate byte sequence came
+ * out outside a gate; the instructions concerned were planned anew and
+ * jit->bytes has changed: place and call again.
+ */
+int moat_emit(struct moat *jit, u8 *rw, u64 pc, u32 bytes);
+
+/* BPF slot whose code covers offset @at, or -1 (prologue, traps, tables). */
+s64 moat_slot_at(const struct moat_slot *slot, u32 len, u32 at);
+
+#endif

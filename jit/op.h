@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One BPF instruction, decoded.
+ *
+ * Backends read struct moat_op and never the bytes.  A kind is what an emitter
+ * handles in one function; add one to MOAT_KINDS and both backends stop
+ * compiling until they have its emitter.
+ */
+#ifndef MOAT_OP_H
+#define MOAT_OP_H
+
+#include "env.h"
+
+#define MOAT_KINDS(X)							\
+	X(ALU, alu)		/* add sub and or xor mul neg: fn */	\
+	X(SHIFT, shift)		/* lsh rsh arsh: fn */			\
+	X(DIV, div)		/* div mod: fn; sx: signed */		\
+	X(MOV, mov)		/* bytes: 0, or width to sign-extend from (1 2 4) */ \
+	X(SWAP, swap)		/* bytes: width; fn: SWAP_* */		\
+	X(LOAD, load)		/* bytes, off, src; sx: sign-extending */ \
+	X(STORE, store)		/* bytes, off, dst; value src or imm */	\
+	X(ATOMIC, atomic)	/* bytes 4 or 8, off, dst, src; imm: the operation with BPF_FETCH */ \
+	X(IMM64, imm64)		/* dst = imm; takes two slots */	\
+	X(FUNC, func)		/* dst = handle of the function at target; takes two slots */ \
+	X(PACKET, packet)	/* LD_ABS (src: BPF_REG_0 unused) and LD_IND: bytes, imm, fn: BPF_ABS or BPF_IND */ \
+	X(JUMP, jump)		/* to target */				\
+	X(BRANCH, branch)	/* fn: BPF_JEQ...; to target */		\
+	X(HELPER, helper)	/* imm: helper number */		\
+	X(TAIL, tail)		/* bpf_tail_call */			\
+	X(LOCAL, local)		/* call of the function at target */	\
+	X(EXIT, exit)							\
+	X(NOP, nop)		/* second slot of a wide instruction, or fused into another */ \
+	X(LEA, lea)		/* dst = src + imm, or dst = src + index(off); fused mov and add */ \
+	X(ROTATE, rotate)	/* dst = src rotated left by imm; fused */ \
+	X(GATHER, gather)	/* one wide load for a row of byte loads; fused */
+
+enum moat_kind {
+	MOAT_BAD,	/* not an instruction; the decoder's zero row */
+#define MOAT_ENUM_KIND(K, f)	MOAT_##K,
+	MOAT_KINDS(MOAT_ENUM_KIND)
+#undef MOAT_ENUM_KIND
+	MOAT_NR_KINDS,
+};
+
+/* fn of MOAT_SWAP. On a little-endian machine LE is only a truncation. */
+enum moat_swap { SWAP_LE, SWAP_BE, SWAP_ALWAYS };
+
+struct moat_op {
+	u32 pc, target;		/* BPF instruction indices; target: jumps, calls, FUNC */
+	s64 imm;
+	s16 off;
+	u8 kind;		/* enum moat_kind */
+	u8 fn;			/* BPF_ADD, BPF_JEQ, ... as in the opcode */
+	u8 bytes;		/* width, see MOAT_KINDS */
+	u8 dst, src;
+	bool is64;		/* ALU and branches: 64-bit operation */
+	bool has_imm;		/* the second operand is imm, else src */
+	bool sx;		/* signed, or sign-extending */
+	u8 guard;		/* memory: enum moat_guard, set by the plan */
+	u8 split;		/* how often this slot was found to form a gate byte sequence */
+	u8 fused;		/* how many slots this op covers beyond its own (they are NOPs) */
+};
+
+#define MOAT_MAX_FRAMES		8
+#define MOAT_FRAME_BYTES	512	/* what one function may address below R10 */
+#define MOAT_MAX_INSNS		1000000
+
+/* One function of a program: the main function, local calls, callbacks. */
+struct moat_func {
+	u32 start, end;		/* slots [start, end) */
+	u8 depth;		/* longest chain of frames above it: 0 for the main function */
+	bool is_callback;	/* entered by a helper */
+	bool is_called;		/* entered by a local call */
+	bool calls;		/* makes any call: helper, local, tail, packet */
+	u16 regs;		/* bit r: BPF register r is named in it */
+};
+
+#define MOAT_MAX_FUNCS		256
+
+/* Where messages about refused programs go.  One call is one complete line without '\n'. */
+struct moat_log {
+	void (*line)(void *arg, const char *text);
+	void *arg;
+};
+
+__printf(2, 3) void moat_logf(const struct moat_log *log, const char *fmt, ...);
+
+/*
+ * Decode @insn[0..len) into @op[0..len).  The second slot of a wide
+ * instruction becomes MOAT_NOP with src 1 (not a jump target).  Refuses
+ * unknown opcodes, reserved fields that are not zero, and registers that do
+ * not exist, with a line that names the index, the text and the rule.
+ * 0 or -EINVAL.
+ */
+int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
+		const struct moat_log *log);
+
+/* What validation must be told about the outside. */
+struct moat_known {
+	bool (*helper)(void *arg, s32 id);	/* may this program call it? */
+	void *arg;
+};
+
+/*
+ * Check what must hold whatever a verifier said: jump targets inside the
+ * function and not the middle of a wide instruction, no fall-through off the
+ * end of a function, calls to known helpers and function starts, a call graph
+ * (callbacks are calls of their creator) without recursion and at most
+ * MOAT_MAX_FRAMES deep, R10 never written, constant frame accesses inside the
+ * frame.  Unreachable code is allowed but obeys the same rules.  Fills @func
+ * and *@nr_func, main function first, by start.  0, -EINVAL, -E2BIG.
+ */
+int moat_validate(struct moat_op *op, u32 len, const struct moat_known *known,
+		  struct moat_func *func, u32 *nr_func, const struct moat_log *log);
+
+/* The function that slot @pc belongs to. */
+const struct moat_func *moat_func_at(const struct moat_func *func, u32 nr, u32 pc);
+
+/*
+ * The text of an instruction in the style of the kernel's verifier log and
+ * bpftool's xlated dump: "(b7) r0 = 1".  @insn[1] is read for wide
+ * instructions only if @left > 1.  Always terminated; returns @text.
+ */
+#define MOAT_TEXT	96
+const char *moat_text(char text[MOAT_TEXT], const struct bpf_insn *insn, u32 left);
+
+#endif

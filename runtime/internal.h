@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The user-space host, inside: heap, domains, images, runs, maps.
+ *
+ * Everything here lies in ordinary host memory.  Only bytes that programs may
+ * touch (stacks, views, map values, ring-buffer data) come from the heap, and
+ * nothing that the host decides by is read from there.
+ */
+#ifndef MOAT_INTERNAL_H
+#define MOAT_INTERNAL_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <moat/moat.h>
+#include "../jit/jit.h"
+#include "../jit/arch.h"
+#include "../jit/bits.h"
+#include "../jit/run.h"
+
+#define MOAT_MAX_CPUS		64	/* threads that may run programs at the same time */
+#define MOAT_MAX_NESTING	4	/* runs of one domain inside each other, per thread */
+#define MOAT_MAX_TAIL_CALLS	33	/* as the kernel's */
+#define MOAT_MAX_ISSUED		16	/* objects that a run may hold at once */
+#define MOAT_MAX_MAPS		1024	/* maps that a domain may name */
+#define MOAT_DEFAULT_FUEL	(1ull << 32)
+#define MOAT_DEFAULT_PKRU	0x55555554u	/* Linux's: only key 0 is open */
+
+/* Messages (log.c) */
+__printf(2, 3) void moat_print(enum moat_print_level level, const char *fmt, ...);
+
+/*
+ * The heap (heap.c): one memfd of 4 GiB, sparse.  @host maps all of it for the
+ * host, 4 GiB aligned, with key 0: the host reads and writes values there,
+ * whatever rights a thread has.  Where low memory is free, the range
+ * [lo, hi) of the address space is the home of the same offsets: there a heap
+ * address is its own offset (modes none and pku).
+ */
+struct moat_heap {
+	int fd;
+	u8 *host;
+	u32 page;	/* page size */
+	u64 lo, hi;	/* home; lo == hi: there is none */
+};
+extern struct moat_heap moat_heap;
+
+int moat_heap_init(void);	/* once; idempotent, thread-safe */
+/*
+ * @bytes (rounded up to pages) of zeroed heap, followed by at least one page
+ * that is never given out.  In the home if there is one.  -ENOMEM.
+ * With @home the pages are reachable at their low address with @rights, else only in cages.
+ */
+int moat_heap_alloc(size_t bytes, u32 *off);
+void moat_heap_free(u32 off, size_t bytes);	/* no cage maps it any more; pages are zeroed */
+/* Make pages reachable at their home address, with a key (-1: none), or unreachable (rights 0). */
+int moat_heap_home(u32 off, size_t bytes, u8 rights, int key);
+
+static inline void *moat_host(u32 off)
+{
+	return moat_heap.host + off;
+}
+
+/* The offset of a pointer made by moat_host(). @host is 4 GiB aligned. */
+static inline u32 moat_offset(const void *p)
+{
+	return (u32)(uintptr_t)p;
+}
+
+/* Keys (keys.c) */
+int moat_key_alloc(void);	/* a key that every thread has closed, or -ENOSPC, -EOPNOTSUPP */
+void moat_key_free(int key);
+u32 moat_rdpkru(void);
+void moat_wrpkru(u32 value);
+bool moat_have_pku(const char **why);	/* the CPU and the kernel have it; not yet: it is enforced */
+
+/* Code memory (code.c): mapped read and execute, written through the file descriptor: never writable. */
+int moat_code_init(void);
+int moat_code_alloc(u32 bytes, u64 *pc);	/* within reach (rel32) of libmoat's own functions where possible */
+int moat_code_write(u64 pc, const u8 *from, u32 bytes);
+void moat_code_free(u64 pc, u32 bytes);	/* filled with traps */
+
+/* A loaded program's machine code (image.c). */
+struct moat_image {
+	struct moat_program *prog;
+	u64 pc;			/* where it runs; also the main entry */
+	u32 bytes;		/* allocated */
+	u32 len;		/* BPF slots */
+	u32 *slot;		/* len + 1 code offsets */
+	struct moat_site *site;
+	u32 nr_site;
+	struct moat_trap *trap;
+	u32 nr_trap;
+	struct moat_mark *mark;
+	u32 nr_mark;
+	struct { u32 pc, at; } *callback;	/* BPF slot (the handle) and code offset of its entry, sorted by pc */
+	u32 nr_callback;
+	bool uses_segment;	/* sets the segment base */
+};
+void moat_image_publish(struct moat_image *img);	/* so that faults in it are ours */
+void moat_image_retract(struct moat_image *img);
+struct moat_image *moat_image_at(u64 pc);		/* async-signal-safe; NULL: not our code */
+u64 moat_image_callback(const struct moat_image *img, u64 handle);	/* address to call, or 0 */
+
+/*
+ * Domains (domain.c).  What belongs to a domain is what was granted: mapped at
+ * its offset in the cage (base-register modes), keyed in the home (pku) or
+ * just there (none).
+ */
+struct moat_region {
+	u32 start, end;		/* offsets [start, end) */
+	u8 rights;
+	const char *name;
+};
+
+/* Memory of one running instance: stack, context view, packet view, in one piece of heap. */
+struct moat_slot_mem {
+	u32 off;			/* of the piece */
+	bool busy;			/* only its own thread looks */
+	struct moat_slot_mem *deeper;	/* for a run inside a run */
+};
+#define MOAT_VIEW_CTX		MOAT_STACK_BYTES	/* offset of the context view in the piece */
+#define MOAT_CTX_BYTES		8192
+#define MOAT_VIEW_PACKET	(MOAT_VIEW_CTX + MOAT_CTX_BYTES)
+#define MOAT_PACKET_BYTES	(96 * 1024)
+#define MOAT_HEADROOM		256
+#define MOAT_SLOT_BYTES		(MOAT_VIEW_PACKET + MOAT_PACKET_BYTES)
+
+struct moat_domain {
+	enum moat_mode mode;
+	bool gates, basereg;
+	u64 cage;		/* 0: no base register */
+	int key;		/* -1: no gates; pku+basereg: one key for all domains */
+	u32 host_pkru, domain_pkru;
+	pthread_mutex_t lock;	/* of granting */
+	struct moat_region *region;	/* granted, sorted; read under RCU */
+	u32 nr_region;
+	_Atomic(struct moat_map *) map[MOAT_MAX_MAPS];	/* what a map handle names: handle = (index + 1) * 8 */
+	struct moat_slot_mem *_Atomic slot[MOAT_MAX_CPUS];
+	_Atomic u64 busy;	/* runs refused: no stack */
+};
+struct moat_domain *moat_domain_new(enum moat_mode mode);	/* NULL, errno: -EOPNOTSUPP, -ENOSPC (keys), -ENOMEM */
+void moat_domain_free(struct moat_domain *d);	/* no run uses it any more */
+int moat_domain_grant(struct moat_domain *d, u32 off, size_t bytes, u8 rights, const char *name);
+void moat_domain_revoke(struct moat_domain *d, u32 off);	/* waits for readers of the region table */
+/* May the domain touch [p, p + bytes) with @rights?  Only what was granted; a run's own slot is not in the table. */
+bool moat_domain_has(const struct moat_domain *d, u64 p, u64 bytes, u8 rights);
+/* Name a map in this domain: its handle (protected modes) or its address (none); grants its values. 0: full. */
+u64 moat_domain_map(struct moat_domain *d, struct moat_map *map);
+void moat_domain_unmap(struct moat_domain *d, struct moat_map *map);
+struct moat_map *moat_domain_map_at(const struct moat_domain *d, u64 handle);	/* NULL: no such handle */
+u64 moat_domain_handle(const struct moat_domain *d, const struct moat_map *map);	/* 0: not granted */
+
+struct moat_slot_mem *moat_slot_get(struct moat_domain *d, u32 cpu);	/* NULL: -EBUSY, counted */
+void moat_slot_put(struct moat_slot_mem *s);
+
+/* Threads (thread.c): registered on their first run, given back at thread exit. */
+struct moat_thread {
+	u32 cpu;		/* [0, MOAT_MAX_CPUS): the CPU that programs see */
+	struct moat_run *run;	/* innermost; the fault handler's way in */
+	struct moat_slot_mem *free;	/* cache, see moat_slot_get() */
+	void *altstack;
+};
+extern __thread struct moat_thread *moat_self;	/* NULL: not registered */
+int moat_thread_register(void);	/* sets moat_self: RCU reader, CPU number, alternate signal stack. -EBUSY: too many */
+
+/* Runs (run.c) */
+enum moat_issued_kind { MOAT_ISSUED_FREE, MOAT_ISSUED_RINGBUF };
+struct moat_issued {
+	u8 kind;
+	struct moat_map *map;
+	u32 off;		/* what the program holds: an offset */
+	u32 bytes;
+	u64 private;
+};
+
+struct moat_run {
+	struct moat_frame frame;	/* first: emitted code's pointer to it is a pointer to the run */
+	struct moat_thread *thread;
+	struct moat_run *outer;		/* the run that this one is nested in, on this thread */
+	struct moat_program *prog;	/* running now (tail calls change it) */
+	struct moat_image *image;
+	struct moat_domain *domain;
+	struct moat_slot_mem *slot;
+	u32 ctx_bytes;			/* of the context view */
+	u32 data, data_end;		/* packet, offsets in the heap; 0, 0: none */
+	bool packet_writable;		/* xdp, tc; not socket filters */
+	u32 tail_calls;			/* left */
+	struct moat_issued issued[MOAT_MAX_ISSUED];
+	u64 host_segment;		/* GS base of the host, to restore on a fault */
+	u32 host_pkru;			/* rights of the caller, to restore on a fault */
+	sigjmp_buf on_fault;
+	struct moat_fault fault;
+	void *user;
+};
+
+/* The call functions that images are given (audit.c, run.c); see jit/run.h. */
+u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
+u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
+u64 moat_packet(u64 offset, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
+/* Call a function of the running program from a helper.  Memory arguments as offsets. */
+u64 moat_callback(struct moat_run *run, u64 handle, u64 r1, u64 r2, u64 r3);
+/* End the innermost run with a fault that fills everything but the source line.  Does not return. */
+_Noreturn void moat_run_fault(struct moat_run *run, enum moat_fault_kind kind, u32 insn, u64 address);
+_Noreturn void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason);
+/* Lay data/data_end of the context view anew after the packet moved; views.c */
+void moat_view_update(struct moat_run *run);
+
+/* Faults (fault.c) */
+int moat_fault_init(void);	/* installs the handlers, once */
+
+/* Helpers (helpers.c) */
+const struct moat_helper *moat_helper_builtin(s32 id);
+const struct moat_helper *moat_helper_find(const struct moat_object *obj, s32 id, enum bpf_prog_type type);
+
+/* Maps (maps/) */
+struct moat_map_ops {
+	int (*check)(const struct moat_map *map);	/* attributes; -EINVAL */
+	int (*alloc)(struct moat_map *map);		/* sets heap_off, heap_bytes for values */
+	void (*free)(struct moat_map *map);
+	/* All below: under rcu_read_lock, any thread, key and value exact. */
+	void *(*lookup)(struct moat_map *map, const void *key, u32 cpu);	/* host pointer to the value, NULL */
+	long (*update)(struct moat_map *map, const void *key, const void *value, u64 flags, u32 cpu);
+	long (*delete)(struct moat_map *map, const void *key);
+	int (*next_key)(struct moat_map *map, const void *key, void *next);	/* -ENOENT at the end */
+	/* bpf_for_each_map_elem: calls back with (map handle, key, value, ctx) until it returns nonzero */
+	long (*each)(struct moat_map *map, struct moat_run *run, u64 callback, u64 ctx);
+};
+
+struct moat_map {
+	const struct moat_map_ops *ops;
+	struct moat_object *obj;
+	struct moat_map *next;		/* of the object */
+	char name[64];
+	enum bpf_map_type type;
+	u32 key_size, value_size, max_entries, flags;
+	bool created;
+	bool internal;			/* .data, .rodata, .bss, .kconfig */
+	u8 rights;			/* of programs on the values: BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, .rodata */
+	u32 heap_off;			/* values; only they are in the heap */
+	size_t heap_bytes;		/* 0: the type exposes no values */
+	struct moat_map *inner;		/* template, for maps of maps */
+	const void *initial;		/* .data, .rodata: first value */
+	void *data;			/* the type's own, host memory */
+	struct moat_domain **domain;	/* domains that name this map; under the object's lock */
+	u32 nr_domain;
+};
+int moat_map_create(struct moat_map *map);	/* attributes are set: checks, allocates; message on error */
+void moat_map_destroy(struct moat_map *map);	/* after a grace period */
+const struct moat_map_ops *moat_map_ops(enum bpf_map_type type);	/* NULL: not supported */
+struct moat_program *moat_map_program_at(struct moat_map *map, u64 index);	/* program arrays; NULL */
+
+/* Objects (object.c) */
+struct moat_program {
+	struct moat_object *obj;
+	struct moat_program *next;
+	char *name, *section;
+	enum bpf_prog_type type;
+	bool autoload, loaded;
+	struct bpf_insn *insn;		/* with subprograms appended, relocated */
+	u32 len;
+	struct moat_line *line;		/* by insn */
+	u32 nr_line;
+	struct moat_domain *domain;
+	struct moat_image *image;
+	_Atomic u64 runs, faults;
+	u64 compile_ns;
+};
+
+struct moat_object {
+	char *name;
+	enum moat_mode mode;
+	enum moat_base_form form;
+	const struct moat_helper *helpers;
+	size_t nr_helpers;
+	struct moat_program *programs;
+	struct moat_map *maps;
+	bool loaded;
+	pthread_mutex_t lock;
+	void *elf;			/* object.c's own */
+};
+
+/* Compile (compile.c): insns are relocated; domain is set; fills prog->image. Messages on error. */
+int moat_program_compile(struct moat_program *prog);
+void moat_program_discard(struct moat_program *prog);
+
+#endif
