@@ -1,40 +1,99 @@
 # Moat: targets first; `make help` prints them.
 include sources.mk
 
-CC	?= gcc
-BUILD	?= build
+ifeq ($(origin CC),default)
+CC	:= gcc
+endif
+# Two configurations beside the plain one: DEBUG=1, SAN=1 (address and undefined-behaviour sanitizers).
+BUILD	?= build$(if $(SAN),/san)$(if $(DEBUG),/debug)
 PREFIX	?= /usr/local
-CPPFLAGS := -Iinclude -D_GNU_SOURCE
-CFLAGS	?= -O2 -g
+CFLAGS	?= $(if $(DEBUG)$(SAN),-O1,-O2) -g
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN:1=address,undefined) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 WARN	:= -std=gnu11 -Wall -Wextra -Werror -Wenum-conversion -Wno-unused-parameter -Wmissing-prototypes
-ALLCFLAGS = $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP
+ALLCFLAGS = $(WARN) -Iinclude -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fPIC -fvisibility=hidden -MMD -MP
+LINK	= $(CC) $(SANITIZE) $(LDFLAGS)
 LIBS	:= -lbpf -lelf -lurcu-memb -lpthread
+BPFFLAGS := -target bpf -O2 -g -mcpu=v3 -Wall -Werror -I/usr/include/$(shell uname -m)-linux-gnu
 
-CORE	:= $(MOAT_JIT) $(MOAT_X86) $(MOAT_ARM64) $(MOAT_AUDIT)
-RUNTIME	:= $(patsubst %.c,%.o,$(wildcard runtime/*.c runtime/*.S runtime/maps/*.c))
-CLI	:= $(patsubst %.c,%.o,$(wildcard runtime/cli/*.c))
-O	= $(addprefix $(BUILD)/,$(1))
+in	= $(addprefix $(BUILD)/,$(1))
+objects	= $(call in,$(patsubst %,%.o,$(basename $(wildcard $(1)))))
+LIB	:= $(call in,$(MOAT_JIT) $(MOAT_X86) $(MOAT_ARM64) $(MOAT_AUDIT)) $(call objects,runtime/*.c runtime/*.S runtime/maps/*.c)
+CLI	:= $(call objects,runtime/cli/*.c)
+# Test programs; what they need beside their own object is said below.
+TESTS	:= decode validate isa diff attacks runtime_mem runtime_maps runtime_object enc golden
+TESTS	:= $(basename $(notdir $(wildcard $(TESTS:%=tests/%.c) $(TESTS:%=disasm-tests/%.c))))
+FUZZERS	:= $(basename $(notdir $(wildcard tests/fuzz_*.c)))
+BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/*.bpf.c tests/objects/*.bpf.c))
+MORE	:= $(call in,$(if $(wildcard examples/embed.c),examples/embed) $(if $(wildcard examples/capture.py),examples/traffic.pcap))
+RUN	= BUILD=$(BUILD) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" MAKE="$(MAKE)" tests/run.sh
 
-all: $(BUILD)/libmoat.a $(BUILD)/libmoat.so $(BUILD)/moat	## library and command
+all: $(call in,libmoat.a libmoat.so moat)	## library and command
+
+demo: $(BUILD)/.deps-demo	## examples: the firewall and the hostile program in each mode
+	@$(MAKE) --no-print-directory -s all examples
+	@BUILD=$(BUILD) MOAT=$(BUILD)/moat tests/demo.sh
+
+check: $(BUILD)/.deps-check	## every test; ends with "N passed, N failed"
+	@$(RUN)
+
+check-vm asan fuzz kcheck: $(BUILD)/.deps-check	## one part of check: PKU in a VM, sanitizers, fuzzers, kernel's flags
+	@$(RUN) $@
+
+bench: $(BUILD)/.deps-demo	## speed, as ratios (table and JSON)
+	@$(MAKE) --no-print-directory -s all examples
+	@BUILD=$(BUILD) MAKE="$(MAKE)" bench/run.sh
+
+examples: $(BPF) $(MORE)	## BPF objects, capture and embedding host of examples/
+
+tests: $(call in,$(TESTS:%=tests/%)) $(BPF)	## build the test programs
+
+style:	## checkpatch where there is one
+	@build-support/style.sh
 
 help:	## this list
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
+	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 32
+
+clean:	## remove what was built
+	rm -rf $(BUILD)
+
+$(BUILD)/.deps-%: build-support/deps.sh
+	@build-support/deps.sh $* && mkdir -p $(@D) && touch $@
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALLCFLAGS) -c -o $@ $<
 
-$(BUILD)/libmoat.a: $(call O,$(CORE) $(RUNTIME))
+$(BUILD)/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(ALLCFLAGS) -c -o $@ $<
+
+$(BUILD)/%.bpf.o: %.bpf.c
+	@mkdir -p $(@D)
+	clang $(BPFFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libmoat.a: $(LIB)
+	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/libmoat.so: $(call O,$(CORE) $(RUNTIME))
-	$(CC) -shared -Wl,-soname,libmoat.so.0 -o $@ $^ $(LIBS)
+$(BUILD)/libmoat.so: $(LIB)
+	$(LINK) -shared -Wl,-soname,libmoat.so.0 -o $@ $^ $(LIBS)
 
-$(BUILD)/moat: $(call O,$(CLI)) $(BUILD)/libmoat.a
-	$(CC) -o $@ $^ $(LIBS) -lcapstone -ljson-c -lpcap
+$(BUILD)/moat: $(CLI) $(BUILD)/libmoat.a
+	$(LINK) -o $@ $^ $(LIBS) -lcapstone -ljson-c -lpcap
 
-clean:	## remove what was built
-	rm -rf $(BUILD)
+$(BUILD)/tests/diff: $(BUILD)/tests/interp.o
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libmoat.a
+	$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/libmoat.a $(LIBS) -lcapstone
+$(BUILD)/tests/%: $(BUILD)/disasm-tests/%.o $(BUILD)/libmoat.a
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/libmoat.a $(LIBS) -lcapstone
+$(BUILD)/examples/embed: $(BUILD)/examples/embed.o $(BUILD)/libmoat.a
+	$(LINK) -o $@ $^ $(LIBS)
+$(BUILD)/examples/traffic.pcap: examples/capture.py
+	@mkdir -p $(@D)
+	python3 $< $@
 
-.PHONY: all help clean
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include install.mk
+.PHONY: all demo check check-vm asan fuzz kcheck bench examples tests style help clean
+.SECONDARY:
+-include $(shell find $(BUILD) -name "*.d" 2>/dev/null)

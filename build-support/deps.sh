@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Have the Debian packages that a target needs: deps.sh demo | check.  Root installs them, others are told how to.
+set -eu
+
+demo="gcc libc6-dev make binutils pkg-config libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev libpcap-dev
+	liburcu-dev linux-libc-dev clang llvm python3"
+check="$demo lld libclang-rt-14-dev linux-headers-amd64 qemu-system-x86 seabios busybox-static cpio gzip util-linux"
+
+case ${1-} in
+demo)	want=$demo ;;
+check)	want=$check ;;
+*)	echo "usage: $0 demo | check" >&2; exit 2 ;;
+esac
+
+command -v dpkg-query >/dev/null || { echo "$0: not a Debian system; needed are the counterparts of:" $want >&2; exit 1; }
+
+missing=
+for package in $want; do
+	case $(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null) in
+	*installed*)	;;
+	*)		missing="$missing $package" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" != 0 ]; then
+	echo "$0: packages are missing; run as root: apt-get update && $install" >&2
+	exit 1
+fi
+echo "installing$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+# The lists may name versions that are gone: update first.  A third-party source that fails is not ours to judge.
+apt-get update >"$log" 2>&1 || true
+$install >>"$log" 2>&1 </dev/null || { tail -n 30 "$log" >&2; exit 1; }
