@@ -28,7 +28,6 @@ struct moat_arch {
 	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);
 	/* Offset of the first forbidden byte sequence at or after @from that is no gate's, or -1. */
 	s64 (*forbidden)(const struct moat *jit, const u8 *code, u32 bytes, u32 from);
-	u32 (*cpu)(void);			/* feature bits of this machine; NULL: not this machine's architecture */
 	const char *(*disassembler)(void);	/* triple for llvm-mc */
 };
 

@@ -64,6 +64,7 @@ struct moat_trap {
 struct moat_slot {
 	u32 start;		/* code offset */
 	u32 target;		/* slot that a branch at its end goes to, or MOAT_NO_BRANCH */
+	u16 pre;		/* bytes of function entry code in front of start */
 	u16 body;		/* bytes before the branch */
 	u8 form;		/* of the branch: MOAT_SHORT or MOAT_LONG */
 };
@@ -108,6 +109,9 @@ struct moat {
 	u8 form;		/* chosen: enum moat_base_form */
 	u16 regs;		/* BPF registers named anywhere */
 	bool uses_cage, uses_fuel, uses_frame, calls, has_local;
+	u32 *gate_at;		/* code offsets of the rights-changing instructions of the gates */
+	u32 nr_gate;
+	u32 pad;		/* trap instructions in front of the tables, to move displacements */
 	struct moat_buf buf;
 	const struct moat_func *cur;	/* function being emitted */
 };

@@ -30,6 +30,10 @@
 #define MOAT_DEFAULT_FUEL	(1ull << 32)
 #define MOAT_DEFAULT_PKRU	0x55555554u	/* Linux's: only key 0 is open */
 
+/* This machine (cpu.c). The environment variable MOAT_CPU masks feature bits, for tests. */
+const struct moat_arch *moat_native(void);
+u32 moat_cpu(void);
+
 /* Messages (log.c) */
 __printf(2, 3) void moat_print(enum moat_print_level level, const char *fmt, ...);
 
