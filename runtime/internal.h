@@ -95,6 +95,7 @@ struct moat_image {
 	u32 len;		/* BPF slots */
 	u32 *slot;		/* len + 1 code offsets */
 	struct moat_site *site;
+	const struct moat_helper **helper;	/* by site; NULL: packet load */
 	u32 nr_site;
 	struct moat_trap *trap;
 	u32 nr_trap;
@@ -212,6 +213,11 @@ _Noreturn void moat_run_fault(struct moat_run *run, enum moat_fault_kind kind, u
 _Noreturn void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason);
 /* Lay data/data_end of the context view anew after the packet moved; views.c */
 void moat_view_update(struct moat_run *run);
+/* Discard what the run was issued and still holds; audit.c */
+void moat_run_release(struct moat_run *run);
+
+/* This thread loads the program of a probe: the mode need not have proved itself yet (features.c). */
+extern __thread bool moat_probing;
 
 /* Faults (fault.c) */
 int moat_fault_init(void);	/* installs the handlers, once */
