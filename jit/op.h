@@ -12,10 +12,10 @@
 #include "env.h"
 
 #define MOAT_KINDS(X)							\
-	X(ALU, alu)		/* add sub and or xor mul neg: fn */	\
-	X(SHIFT, shift)		/* lsh rsh arsh: fn */			\
+	X(ALU, alu)		/* add sub and or xor mul neg: fn; neg: has_imm, imm 0 */ \
+	X(SHIFT, shift)		/* lsh rsh arsh: fn; a constant count is masked: 0..63, 32-bit 0..31 */ \
 	X(DIV, div)		/* div mod: fn; sx: signed */		\
-	X(MOV, mov)		/* bytes: 0, or width to sign-extend from (1 2 4) */ \
+	X(MOV, mov)		/* bytes: 0, or width to sign-extend from (1 2 4; then sx) */ \
 	X(SWAP, swap)		/* bytes: width; fn: SWAP_* */		\
 	X(LOAD, load)		/* bytes, off, src; sx: sign-extending */ \
 	X(STORE, store)		/* bytes, off, dst; value src or imm */	\
@@ -24,7 +24,7 @@
 	X(FUNC, func)		/* dst = handle of the function at target; takes two slots */ \
 	X(PACKET, packet)	/* LD_ABS (src: BPF_REG_0 unused) and LD_IND: bytes, imm, fn: BPF_ABS or BPF_IND */ \
 	X(JUMP, jump)		/* to target */				\
-	X(BRANCH, branch)	/* fn: BPF_JEQ...; to target */		\
+	X(BRANCH, branch)	/* fn: BPF_JEQ...; sx: a signed comparison; to target */ \
 	X(HELPER, helper)	/* imm: helper number */		\
 	X(TAIL, tail)		/* bpf_tail_call */			\
 	X(LOCAL, local)		/* call of the function at target */	\
@@ -45,6 +45,12 @@ enum moat_kind {
 /* fn of MOAT_SWAP. On a little-endian machine LE is only a truncation. */
 enum moat_swap { SWAP_LE, SWAP_BE, SWAP_ALWAYS };
 
+/*
+ * What a kind does not use is zero, registers too.  imm is the 32-bit field
+ * sign-extended, for 32-bit operations as well; for IMM64 all 64 bits.
+ * Fields that only tell instructions apart are gone: off of DIV and MOV, imm
+ * of SWAP, src of IMM64 and of calls.
+ */
 struct moat_op {
 	u32 pc, target;		/* BPF instruction indices; target: jumps, calls, FUNC */
 	s64 imm;
@@ -61,6 +67,9 @@ struct moat_op {
 	u8 fused;		/* how many slots this op covers beyond its own (they are NOPs) */
 };
 
+/* Target of what leads out of the u32 range; validation refuses it, as it is no slot. */
+#define MOAT_NO_TARGET		(~0u)
+
 #define MOAT_MAX_FRAMES		8
 #define MOAT_FRAME_BYTES	512	/* what one function may address below R10 */
 #define MOAT_MAX_INSNS		1000000
@@ -72,7 +81,8 @@ struct moat_func {
 	bool is_callback;	/* entered by a helper */
 	bool is_called;		/* entered by a local call */
 	bool calls;		/* makes any call: helper, local, tail, packet */
-	u16 regs;		/* bit r: BPF register r is named in it */
+	u16 regs;		/* bit r: BPF register r is named in it, as an operand */
+	u16 caller;		/* index of the function above it on the longest chain; main: 0 */
 };
 
 #define MOAT_MAX_FUNCS		256
@@ -90,13 +100,14 @@ __printf(2, 3) void moat_logf(const struct moat_log *log, const char *fmt, ...);
  * instruction becomes MOAT_NOP with src 1 (not a jump target).  Refuses
  * unknown opcodes, reserved fields that are not zero, and registers that do
  * not exist, with a line that names the index, the text and the rule.
- * 0 or -EINVAL.
+ * Targets are computed, not checked.  0 or -EINVAL.
  */
 int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
 		const struct moat_log *log);
 
 /* What validation must be told about the outside. */
 struct moat_known {
+	const struct bpf_insn *insn;		/* the program as it came, for messages; may be NULL */
 	bool (*helper)(void *arg, s32 id);	/* may this program call it? */
 	void *arg;
 };
@@ -107,8 +118,12 @@ struct moat_known {
  * end of a function, calls to known helpers and function starts, a call graph
  * (callbacks are calls of their creator) without recursion and at most
  * MOAT_MAX_FRAMES deep, R10 never written, constant frame accesses inside the
- * frame.  Unreachable code is allowed but obeys the same rules.  Fills @func
- * and *@nr_func, main function first, by start.  0, -EINVAL, -E2BIG.
+ * frame, tail calls in the main function only.  Unreachable code is allowed
+ * but obeys the same rules.  A function is what lies between its start (the
+ * target of a local call or of FUNC) and the next function's.  Fills @func
+ * (room for MOAT_MAX_FUNCS) and *@nr_func, main function first, by start.
+ * Whether tail calls are offered at all is for the caller to say.
+ * 0, -EINVAL, -E2BIG (too long, too many functions).
  */
 int moat_validate(struct moat_op *op, u32 len, const struct moat_known *known,
 		  struct moat_func *func, u32 *nr_func, const struct moat_log *log);
