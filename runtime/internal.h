@@ -52,16 +52,32 @@ struct moat_heap {
 };
 extern struct moat_heap moat_heap;
 
+/* Guards the tables of heap, cages, code, images and CPU numbers: one lock, so that fork() can hold it. */
+extern pthread_mutex_t moat_lock;
+
 int moat_heap_init(void);	/* once; idempotent, thread-safe */
+const char *moat_heap_why(void);	/* why there is no home; NULL: there is one */
 /*
  * @bytes (rounded up to pages) of zeroed heap, followed by at least one page
- * that is never given out.  In the home if there is one.  -ENOMEM.
- * With @home the pages are reachable at their low address with @rights, else only in cages.
+ * that is never given out.  In the home if there is one and it has room.
+ * -ENOMEM.  Reachable through the alias only, until granted or given a home.
  */
 int moat_heap_alloc(size_t bytes, u32 *off);
 void moat_heap_free(u32 off, size_t bytes);	/* no cage maps it any more; pages are zeroed */
-/* Make pages reachable at their home address, with a key (-1: none), or unreachable (rights 0). */
+/*
+ * Make pages reachable at their home address, with a key (-1: none), or
+ * unreachable again (rights 0).  Counted: what several domains made reachable
+ * stays so until the last takes it back.  -EOPNOTSUPP: they have no home;
+ * -EBUSY: reachable with another key.
+ */
 int moat_heap_home(u32 off, size_t bytes, u8 rights, int key);
+int moat_heap_detach(void);	/* in the child of fork(): new, private pages, all zero */
+
+/* Cages (cage.c): 4 GiB aligned ranges of 4 GiB in which nothing is mapped, with an unmapped page behind. */
+u64 moat_cage_alloc(void);	/* 0: no address space */
+void moat_cage_free(u64 cage);	/* unmaps all */
+/* Map heap pages at their offset, with a key (-1: none); rights 0 unmaps. */
+int moat_cage_map(u64 cage, u32 off, size_t bytes, u8 rights, int key);
 
 static inline void *moat_host(u32 off)
 {
@@ -86,6 +102,8 @@ int moat_code_init(void);
 int moat_code_alloc(u32 bytes, u64 *pc);	/* within reach (rel32) of libmoat's own functions where possible */
 int moat_code_write(u64 pc, const u8 *from, u32 bytes);
 void moat_code_free(u64 pc, u32 bytes);	/* filled with traps */
+int moat_code_detach(void);		/* in the child of fork(): empty, private code memory */
+bool moat_code_range(u64 *start, u64 *end);	/* where code may lie; false: nowhere yet. Async-signal-safe */
 
 /* A loaded program's machine code (image.c). */
 struct moat_image {
@@ -121,6 +139,13 @@ struct moat_region {
 	const char *name;
 };
 
+/* One version of a domain's region table: sorted, never changed. */
+struct moat_regions {
+	struct moat_regions *retired;	/* older version that may still be read */
+	u32 nr;
+	struct moat_region region[];
+};
+
 /* Memory of one running instance: stack, context view, packet view, in one piece of heap. */
 struct moat_slot_mem {
 	u32 off;			/* of the piece */
@@ -141,8 +166,9 @@ struct moat_domain {
 	int key;		/* -1: no gates; pku+basereg: one key for all domains */
 	u32 host_pkru, domain_pkru;
 	pthread_mutex_t lock;	/* of granting */
-	struct moat_region *region;	/* granted, sorted; read under RCU */
-	u32 nr_region;
+	struct moat_regions *regions;	/* granted; read under RCU; NULL: nothing */
+	bool entered;			/* a run has been in here: there may be readers */
+	_Atomic u32 nr_map;		/* handles ever given: the rest of @map is NULL */
 	_Atomic(struct moat_map *) map[MOAT_MAX_MAPS];	/* what a map handle names: handle = (index + 1) * 8 */
 	struct moat_slot_mem *_Atomic slot[MOAT_MAX_CPUS];
 	_Atomic u64 busy;	/* runs refused: no stack */
@@ -153,7 +179,11 @@ int moat_domain_grant(struct moat_domain *d, u32 off, size_t bytes, u8 rights, c
 void moat_domain_revoke(struct moat_domain *d, u32 off);	/* waits for readers of the region table */
 /* May the domain touch [p, p + bytes) with @rights?  Only what was granted; a run's own slot is not in the table. */
 bool moat_domain_has(const struct moat_domain *d, u64 p, u64 bytes, u8 rights);
-/* Name a map in this domain: its handle (protected modes) or its address (none); grants its values. 0: full. */
+/*
+ * Name a map in this domain: its handle (protected modes) or its address
+ * (none); grants its values and adds the domain to map->domain (the caller
+ * holds the object's lock).  Maps inside a map of maps are named one by one.  0: full.
+ */
 u64 moat_domain_map(struct moat_domain *d, struct moat_map *map);
 void moat_domain_unmap(struct moat_domain *d, struct moat_map *map);
 struct moat_map *moat_domain_map_at(const struct moat_domain *d, u64 handle);	/* NULL: no such handle */
@@ -166,8 +196,7 @@ void moat_slot_put(struct moat_slot_mem *s);
 struct moat_thread {
 	u32 cpu;		/* [0, MOAT_MAX_CPUS): the CPU that programs see */
 	struct moat_run *run;	/* innermost; the fault handler's way in */
-	struct moat_slot_mem *free;	/* cache, see moat_slot_get() */
-	void *altstack;
+	void *altstack;		/* ours, or NULL: the thread had one */
 };
 extern __thread struct moat_thread *moat_self;	/* NULL: not registered */
 int moat_thread_register(void);	/* sets moat_self: RCU reader, CPU number, alternate signal stack. -EBUSY: too many */
@@ -221,6 +250,12 @@ extern __thread bool moat_probing;
 
 /* Faults (fault.c) */
 int moat_fault_init(void);	/* installs the handlers, once */
+/* Note what a fault must restore, GS base and rights (host_segment, host_pkru).  Before the run's first entry. */
+void moat_fault_arm(struct moat_run *run);
+bool moat_have_segment(void);	/* the kernel lets us set the segment base (FSGSBASE) */
+
+/* Features (features.c) */
+extern __thread bool moat_probing;	/* this thread is proving a mode: do not ask whether it is enforced */
 
 /* Helpers (helpers.c) */
 const struct moat_helper *moat_helper_builtin(s32 id);
