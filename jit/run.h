@@ -5,7 +5,7 @@
  * An image is entered at its start as
  *	u64 entry(u64 r1, u64 r2, struct moat_frame *f)
  * and at each callback entry as
- *	u64 callback(u64 r1, u64 r2, u64 r3, struct moat_frame *f)
+ *	u64 callback(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4)
  * with the C calling convention, in host state.  Calls out of the image go to
  * one host function, again with the C convention and in host state:
  *	u64 call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)

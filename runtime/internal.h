@@ -23,6 +23,7 @@
 #include "../jit/run.h"
 
 #define MOAT_MAX_CPUS		64	/* threads that may run programs at the same time */
+#define MOAT_ALL_CPUS		(~0u)
 #define MOAT_MAX_NESTING	4	/* runs of one domain inside each other, per thread */
 #define MOAT_MAX_TAIL_CALLS	33	/* as the kernel's */
 #define MOAT_MAX_ISSUED		16	/* objects that a run may hold at once */
@@ -198,7 +199,8 @@ struct moat_thread {
 	struct moat_run *run;	/* innermost; the fault handler's way in */
 	void *altstack;		/* ours, or NULL: the thread had one */
 };
-extern __thread struct moat_thread *moat_self;	/* NULL: not registered */
+/* NULL: not registered.  Initial-exec: signal handlers read it, so it must not be allocated on first use. */
+extern __thread struct moat_thread *moat_self __attribute__((tls_model("initial-exec")));
 int moat_thread_register(void);	/* sets moat_self: RCU reader, CPU number, alternate signal stack. -EBUSY: too many */
 
 /* Runs (run.c) */
@@ -224,6 +226,7 @@ struct moat_run {
 	bool packet_writable;		/* xdp, tc; not socket filters */
 	u32 tail_calls;			/* left */
 	struct moat_issued issued[MOAT_MAX_ISSUED];
+	u32 scratch;			/* bytes used at the low end of the stack piece, for keys given to callbacks; starts 0 */
 	u64 host_segment;		/* GS base of the host, to restore on a fault */
 	u32 host_pkru;			/* rights of the caller, to restore on a fault */
 	sigjmp_buf on_fault;
@@ -236,7 +239,7 @@ u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 u64 moat_packet(u64 offset, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 /* Call a function of the running program from a helper.  Memory arguments as offsets. */
-u64 moat_callback(struct moat_run *run, u64 handle, u64 r1, u64 r2, u64 r3);
+u64 moat_callback(struct moat_run *run, u64 handle, u64 r1, u64 r2, u64 r3, u64 r4);
 /* End the innermost run with a fault that fills everything but the source line.  Does not return. */
 _Noreturn void moat_run_fault(struct moat_run *run, enum moat_fault_kind kind, u32 insn, u64 address);
 _Noreturn void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason);
@@ -254,9 +257,6 @@ int moat_fault_init(void);	/* installs the handlers, once */
 void moat_fault_arm(struct moat_run *run);
 bool moat_have_segment(void);	/* the kernel lets us set the segment base (FSGSBASE) */
 
-/* Features (features.c) */
-extern __thread bool moat_probing;	/* this thread is proving a mode: do not ask whether it is enforced */
-
 /* Helpers (helpers.c) */
 const struct moat_helper *moat_helper_builtin(s32 id);
 const struct moat_helper *moat_helper_find(const struct moat_object *obj, s32 id, enum bpf_prog_type type);
@@ -266,8 +266,13 @@ struct moat_map_ops {
 	int (*check)(const struct moat_map *map);	/* attributes; -EINVAL */
 	int (*alloc)(struct moat_map *map);		/* sets heap_off, heap_bytes for values */
 	void (*free)(struct moat_map *map);
-	/* All below: under rcu_read_lock, any thread, key and value exact. */
-	void *(*lookup)(struct moat_map *map, const void *key, u32 cpu);	/* host pointer to the value, NULL */
+	/*
+	 * All below: any thread, key and value exact.  Keys and values may be
+	 * memory that programs change meanwhile: read once.  @cpu is the CPU
+	 * whose value is meant, or MOAT_ALL_CPUS: the values of all of them.
+	 */
+	void *(*lookup)(struct moat_map *map, const void *key, u32 cpu);	/* host pointer to the value, NULL; maps of maps: the map */
+	int (*read)(struct moat_map *map, const void *key, void *value);	/* for the host: a copy that is of one piece, of all CPUs */
 	long (*update)(struct moat_map *map, const void *key, const void *value, u64 flags, u32 cpu);
 	long (*delete)(struct moat_map *map, const void *key);
 	int (*next_key)(struct moat_map *map, const void *key, void *next);	/* -ENOENT at the end */
@@ -290,6 +295,7 @@ struct moat_map {
 	struct moat_map *inner;		/* template, for maps of maps */
 	const void *initial;		/* .data, .rodata: first value */
 	void *data;			/* the type's own, host memory */
+	struct moat_naming *naming;	/* domains that name this map because a map of maps holds it */
 	struct moat_domain **domain;	/* domains that name this map; under the object's lock */
 	u32 nr_domain;
 };

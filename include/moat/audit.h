@@ -29,7 +29,7 @@ enum moat_arg_kind {
 enum moat_ret_kind {
 	MOAT_RET_SCALAR,
 	MOAT_RET_MEM,		/* host address inside the heap, or NULL: the program gets the offset */
-	MOAT_RET_MAP_VALUE,	/* as MEM; for maps of maps the inner map, given as a handle */
+	MOAT_RET_MAP_VALUE,	/* what the program gets, made by the helper itself: offset of a value, or an inner map's handle */
 	MOAT_RET_NR,
 };
 
