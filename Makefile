@@ -25,7 +25,7 @@ TESTS	:= $(basename $(notdir $(wildcard $(TESTS:%=tests/%.c) $(TESTS:%=disasm-te
 FUZZERS	:= $(basename $(notdir $(wildcard tests/fuzz_*.c)))
 BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/*.bpf.c tests/objects/*.bpf.c))
 MORE	:= $(call in,$(if $(wildcard examples/embed.c),examples/embed) $(if $(wildcard examples/capture.py),examples/traffic.pcap))
-RUN	= BUILD=$(BUILD) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" MAKE="$(MAKE)" tests/run.sh
+RUN	= BUILD=$(BUILD) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" tests/run.sh
 
 all: $(call in,libmoat.a libmoat.so moat)	## library and command
 
@@ -37,11 +37,11 @@ check: $(BUILD)/.deps-check	## every test; ends with "N passed, N failed"
 	@$(RUN)
 
 check-vm asan fuzz kcheck: $(BUILD)/.deps-check	## one part of check: PKU in a VM, sanitizers, fuzzers, kernel's flags
-	@$(RUN) $@
+	@$(RUN) $(if $(filter check-vm,$@),build) $@
 
 bench: $(BUILD)/.deps-demo	## speed, as ratios (table and JSON)
 	@$(MAKE) --no-print-directory -s all examples
-	@BUILD=$(BUILD) MAKE="$(MAKE)" bench/run.sh
+	@BUILD=$(BUILD) bench/run.sh
 
 examples: $(BPF) $(MORE)	## BPF objects, capture and embedding host of examples/
 

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Run the tests and add up what they count.  run.sh [PART]... ; no PART: all.  Called by the Makefile.
+#
+# A part is a command whose last line "N passed, N failed[, N skipped]" is its count.  One that dies, takes too long, prints no
+# such line, or exits with an error that it did not count, has failed.  "SKIP name: reason" lines are listed at the end.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+export BUILD=${BUILD:-build}
+export MOAT=$BUILD/moat
+# The library has alternate signal stacks of its own: AddressSanitizer would unmap them as if they were its.
+export ASAN_OPTIONS=use_sigaltstack=0 UBSAN_OPTIONS=print_stacktrace=1
+logs=$BUILD/logs
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0 failures= skips=
+count='^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$'
+
+fail() {
+	failed=$((failed + 1))
+	failures+="$1: $2"$'\n'
+}
+
+# part NAME SECONDS COMMAND...: run and count one part.
+part() {
+	local name=$1 seconds=$2 log=$logs/${1//\//-}.log start=$SECONDS status line p=0 f=0 s=0
+	shift 2
+	printf '%-24s ' "$name"
+	timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null
+	status=$?
+	line=$(tr -d '\r' <"$log" | grep -aE "$count" | tail -n 1)
+	if [ -n "$line" ]; then
+		read -r p _ f _ s _ <<<"$line 0"
+		[ -n "$s" ] || s=0
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+		skips+=$(grep -a '^SKIP ' "$log" | sed "s|^SKIP |$name: |"; echo .)
+		skips=${skips%.}
+		[ "$f" = 0 ] || failures+="$name: $f failed, see $log"$'\n'
+	fi
+	if [ $status = 124 ] || [ $status = 137 ]; then
+		fail "$name" "not done within $seconds s, see $log"
+	elif [ -z "$line" ]; then
+		fail "$name" "exit status $status and no count, see $log"
+	elif [ $status != 0 ] && [ "$f" = 0 ]; then
+		fail "$name" "exit status $status after $line, see $log"
+	fi
+	printf '%s (%d s)\n' "${line:-died, exit status $status}" $((SECONDS - start))
+	if [ $status != 0 ] || [ "$f" != 0 ]; then
+		grep -aE 'FAIL|[Ee]rror|SUMMARY|runtime error' "$log" | head -n 20 | sed 's/^/    /'
+		[ -n "$line" ] || tail -n 15 "$log" | sed 's/^/    | /'
+	fi
+}
+
+# Something that only succeeds or not counts as one test.
+one() { "$@" && echo "1 passed, 0 failed"; }
+
+build() { make --no-print-directory -k -j"$(nproc)" "$@"; }
+
+programs() {	# programs DIRECTORY LABEL
+	local t
+	for t in $TESTS; do
+		part "$2$t" 600 "$1/tests/$t"
+	done
+}
+
+do_build() { part build 900 one build all tests examples; }
+do_programs() { programs "$BUILD" ""; }
+do_cli() { [ ! -e tests/cli.sh ] || part cli 300 tests/cli.sh; }
+do_demo() { [ ! -e tests/demo.sh ] || part demo 300 one build demo; }
+do_install() { [ ! -e tests/install.sh ] || part install 300 tests/install.sh; }
+do_kcheck() { part kcheck 300 kernel/kcheck.sh; }
+
+do_asan() {
+	part asan/build 900 one build SAN=1 BUILD="$BUILD/san" all tests examples
+	programs "$BUILD/san" asan/
+	[ ! -e tests/cli.sh ] || MOAT=$BUILD/san/moat BUILD=$BUILD/san part asan/cli 600 tests/cli.sh
+}
+
+do_fuzz() {
+	local f
+	[ -n "${FUZZERS-}" ] || return 0
+	part fuzz/build 900 one build CC=clang SAN=address,undefined,fuzzer-no-link LDFLAGS=-fsanitize=fuzzer \
+		BUILD="$BUILD/fuzz" $(for f in $FUZZERS; do echo "$BUILD/fuzz/tests/$f"; done)
+	for f in $FUZZERS; do
+		part "fuzz/$f" 200 tests/fuzz.sh "$BUILD/fuzz/tests/$f" "${FUZZ_SECONDS:-30}"
+	done
+}
+
+# Where the CPU has protection keys everything above used them; elsewhere a machine that emulates them must.
+do_check_vm() { part vm/pku "1500" tests/vm/pku.sh; }
+
+for part in ${*:-build programs cli demo install kcheck fuzz asan check-vm}; do
+	"do_${part//-/_}"
+done
+
+[ -z "$skips" ] || printf '\nskipped:\n%s' "$skips"
+[ -z "$failures" ] || printf '\nFAILED:\n%s' "$failures"
+printf '\n%d passed, %d failed' $passed $failed
+[ $skipped = 0 ] || printf ', %d skipped' $skipped
+printf '\n'
+[ $failed = 0 ] && [ $passed -gt 0 ]
