@@ -1,9 +1,7 @@
 # Moat: targets first; `make help` prints them.
 include sources.mk
 
-ifeq ($(origin CC),default)
-CC	:= gcc
-endif
+CC	:= $(if $(filter default,$(origin CC)),gcc,$(CC))
 # Two configurations beside the plain one: DEBUG=1, SAN=1 (address and undefined-behaviour sanitizers).
 BUILD	?= build$(if $(SAN),/san)$(if $(DEBUG),/debug)
 PREFIX	?= /usr/local
@@ -19,10 +17,11 @@ in	= $(addprefix $(BUILD)/,$(1))
 objects	= $(call in,$(patsubst %,%.o,$(basename $(wildcard $(1)))))
 LIB	:= $(call in,$(MOAT_JIT) $(MOAT_X86) $(MOAT_ARM64) $(MOAT_AUDIT)) $(call objects,runtime/*.c runtime/*.S runtime/maps/*.c)
 CLI	:= $(call objects,runtime/cli/*.c)
-# Test programs; what they need beside their own object is said below.
-TESTS	:= decode validate isa diff attacks runtime_mem runtime_maps runtime_object enc golden
-TESTS	:= $(basename $(notdir $(wildcard $(TESTS:%=tests/%.c) $(TESTS:%=disasm-tests/%.c))))
+# A test program is a file with a main(); the other files of the test folders are helpers that each program may take from.
+MAINS	:= $(shell grep -ls '^int main' tests/*.c disasm-tests/*.c)
+TESTS	:= $(basename $(notdir $(MAINS)))
 FUZZERS	:= $(basename $(notdir $(wildcard tests/fuzz_*.c)))
+HELPERS	:= $(call objects,$(filter-out $(MAINS) tests/fuzz_%,$(wildcard tests/*.c disasm-tests/*.c)))
 BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/*.bpf.c tests/objects/*.bpf.c))
 MORE	:= $(call in,$(if $(wildcard examples/embed.c),examples/embed) $(if $(wildcard examples/capture.py),examples/traffic.pcap))
 RUN	= BUILD=$(BUILD) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" tests/run.sh
@@ -81,12 +80,14 @@ $(BUILD)/libmoat.so: $(LIB)
 $(BUILD)/moat: $(CLI) $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS) -lcapstone -ljson-c -lpcap
 
-$(BUILD)/tests/diff: $(BUILD)/tests/interp.o
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libmoat.a
-	$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/libmoat.a $(LIBS) -lcapstone
-$(BUILD)/tests/%: $(BUILD)/disasm-tests/%.o $(BUILD)/libmoat.a
-	@mkdir -p $(@D)
-	$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/libmoat.a $(LIBS) -lcapstone
+$(BUILD)/tests/helpers.a: $(HELPERS)
+	@mkdir -p $(@D) && rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
+	$(LINK) -o $@ $^ $(LIBS) -lcapstone
+$(BUILD)/tests/%: $(BUILD)/disasm-tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
+	$(LINK) -o $@ $^ $(LIBS) -lcapstone
 $(BUILD)/examples/embed: $(BUILD)/examples/embed.o $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS)
 $(BUILD)/examples/traffic.pcap: examples/capture.py
