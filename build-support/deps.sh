@@ -17,10 +17,8 @@ command -v dpkg-query >/dev/null || { echo "$0: not a Debian system; needed are 
 
 missing=
 for package in $want; do
-	case $(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null) in
-	*installed*)	;;
-	*)		missing="$missing $package" ;;
-	esac
+	dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+		missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 
