@@ -261,7 +261,7 @@ static int follow_call(const struct program *p, u32 from, const struct moat_op *
 	if (p->func[to].depth < MOAT_MAX_FRAMES)
 		return true;
 	if (chain_repeats(p, to))
-		return refuse(p, op->pc, "recursion: the function called leads back to this one");
+		return refuse(p, op->pc, "recursion: the call is in a cycle of calls, or behind one");
 	return refuse(p, op->pc, "the chain of calls is more than 8 frames deep");
 }
 
