@@ -18,6 +18,15 @@ static enum flow stop(struct interp *it, enum interp_end end)
 	return STOPPED;
 }
 
+/* Registers @first to @last hold nothing that the program may rely on. */
+static void forget(struct interp *it, uint32_t first, uint32_t last)
+{
+	uint32_t r;
+
+	for (r = first; r <= last; r++)
+		it->reg[r] = it->scratch;
+}
+
 /* Memory ------------------------------------------------------------------ */
 
 uint8_t *interp_memory(struct interp *it, uint64_t address, uint64_t bytes, bool write)
@@ -313,7 +322,7 @@ static enum flow packet_load(struct interp *it, const struct bpf_insn *in)
 		return stop(it, INTERP_BAD);
 	if (BPF_MODE(in->code) == BPF_IND)
 		offset += (uint32_t)it->reg[in->src_reg];
-	memset(&it->reg[1], 0, 5 * sizeof(it->reg[1]));
+	forget(it, 1, 5);
 	if (offset > it->packet_bytes || bytes > it->packet_bytes - offset) {
 		it->reg[0] = 0;
 		return stop(it, INTERP_EXIT);
@@ -400,12 +409,15 @@ bool interp_call(struct interp *it, uint32_t pc)
 		return false;
 	}
 	memcpy(saved, &it->reg[6], sizeof(saved));
+	forget(it, 0, 0);
+	forget(it, 6, 9);
 	it->reg[10] -= it->stride;
 	it->pc = pc;
 	ok = run_frame(it);
 	if (!ok)
 		return false;
 	memcpy(&it->reg[6], saved, sizeof(saved));
+	forget(it, 1, 5);
 	it->pc = back;
 	it->depth--;
 	return true;
@@ -420,7 +432,7 @@ static enum flow call(struct interp *it, const struct bpf_insn *in)
 	it->end = INTERP_EXIT;
 	if (!it->helper(it, in->imm))
 		return it->end == INTERP_EXIT ? stop(it, INTERP_BAD) : STOPPED;
-	memset(&it->reg[1], 0, 5 * sizeof(it->reg[1]));
+	forget(it, 1, 5);
 	return NEXT;
 }
 

@@ -52,6 +52,9 @@ struct interp {
 	uint32_t stride;		/* distance of a frame from its caller's */
 	interp_helper_fn *helper;
 	void *user;			/* the helpers' own */
+	uint64_t scratch;		/* left in registers that nobody promises anything about: R1-R5 after a call,
+					 * R0 and R6-R9 at a function's start.  A program whose outcome depends on it
+					 * reads what it never wrote */
 	uint64_t max_steps;
 
 	/* Registers: set R1, R2 and R10 before; the rest should be what the tested code promises. */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Random valid programs.
+ *
+ * The same seed and options give the same program everywhere.  A program
+ * never reads what it did not write (registers at entry and after calls
+ * included), ends if its loops do, and leaves all it computed in R0 and in
+ * the memory that it was given.  Its statements are what the JIT treats
+ * specially as much as what it does not: see gen_idiom.c.
+ */
+#ifndef MOAT_GEN_H
+#define MOAT_GEN_H
+
+#include "../jit/env.h"
+
+#define GEN_MAX_HOSTILE	48
+#define GEN_MAX_INSNS	30000	/* no jump is out of a branch's reach */
+#define GEN_FUNCS	8
+
+/* Helpers that the host of generated programs must have. */
+enum gen_helper {
+	GEN_MIX = 9001,		/* (a, b, c, d, e): a hash of five scalars */
+	GEN_SUM = 9002,		/* (mem, size): a hash of memory */
+	GEN_FILL = 9003,	/* (mem, size or zero, value): fills memory */
+	GEN_PEEK = 9004,	/* (8 bytes of memory or NULL, scalar): the first word plus the scalar */
+};
+
+struct gen_options {
+	u32 statements;		/* of the whole program, about */
+	u32 buffer_bytes;	/* R1 points to them; a power of two, at least 256 */
+	bool packet;		/* socket filter: R1 is the context and not looked at; LD_ABS, LD_IND */
+	u32 packet_bytes;
+	bool calls;		/* local calls and helpers */
+	bool null;		/* an access near address 0 may occur */
+	bool escape;		/* forged addresses, forged helper arguments */
+	u64 hostile[GEN_MAX_HOSTILE];	/* addresses worth forging */
+	u32 nr_hostile;
+};
+
+struct gen_program {
+	struct bpf_insn insn[GEN_MAX_INSNS + 64];
+	u32 len;
+};
+
+void gen_program(struct gen_program *p, u64 seed, const struct gen_options *o);
+
+/* The next number of a sequence that depends on *@state only. */
+u64 gen_random(u64 *state);
+
+/* Inside the generator ----------------------------------------------------- */
+
+#define GEN_PENDING	12
+
+struct gen {
+	struct gen_program *p;
+	const struct gen_options *o;
+	u64 rng;
+	u32 left;		/* statements still to make in this function */
+	u32 func, nr_func;
+	u32 start[GEN_FUNCS];
+	struct { u32 at, func; } call[64];	/* calls to be pointed at functions */
+	u32 nr_call;
+	u32 calls_left;		/* local calls that this function may still make */
+	bool calls;		/* this function makes calls: nothing of value in R1-R5 */
+	u16 scalar;		/* registers that hold values */
+	u16 locked;		/* of them: loop counters, not to be written */
+	u8 base;		/* register that holds the buffer's address */
+	u32 base_bytes;
+	u32 loops;		/* loops that the next statement is in */
+	struct { u32 at, loops; } pending[GEN_PENDING];	/* forward jumps without a target yet */
+	u32 nr_pending;
+};
+
+u32 gen_below(struct gen *g, u32 n);		/* uniform in [0, n) */
+bool gen_one_in(struct gen *g, u32 n);
+s32 gen_imm(struct gen *g);			/* an immediate, edges preferred */
+void gen_put(struct gen *g, u8 code, u8 dst, u8 src, s16 off, s32 imm);
+void gen_lddw(struct gen *g, u8 dst, u64 v);
+u8 gen_src(struct gen *g);			/* a register that may be read */
+u8 gen_dst(struct gen *g);			/* a register that may be written */
+bool gen_temps(struct gen *g, u8 *r, u32 n);	/* @n different ones; false: there are not so many */
+void gen_kill(struct gen *g, u8 reg);		/* often: give @reg a value that has nothing to do with the old one */
+void gen_jump_pending(struct gen *g, u8 code, u8 dst, u8 src, s32 imm);	/* a forward jump to somewhere */
+bool gen_can_write(const struct gen *g, u8 reg);
+
+/* One statement each. */
+void gen_alu(struct gen *g);
+void gen_memory(struct gen *g);
+void gen_hostile(struct gen *g);
+void gen_null(struct gen *g);
+void gen_helper_call(struct gen *g);
+void gen_packet_load(struct gen *g);
+void gen_idiom(struct gen *g);
+u8 gen_condition(struct gen *g);	/* code of a conditional jump, register form or immediate */
+
+#endif
