@@ -24,12 +24,16 @@ struct moat_arch {
 	void (*epilogue)(struct moat *jit, const struct moat_func *func);
 	void (*returns)(struct moat *jit);	/* the return-site table of gate modes */
 	void (*trap)(struct moat *jit);		/* one trap instruction */
+	void (*nop)(struct moat *jit);
+	int (*choose)(struct moat *jit);	/* the base form, from what the plan found; -EOPNOTSUPP */
 	u8 trap_bytes;
 	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);
 	/* Offset of the first forbidden byte sequence at or after @from that is no gate's, or -1. */
 	s64 (*forbidden)(const struct moat *jit, const u8 *code, u32 bytes, u32 from);
-	const char *(*disassembler)(void);	/* triple for llvm-mc */
 };
+
+/* Label code [start, now) for dumps (compile.c). */
+void moat_mark(struct moat *jit, u8 kind, u32 start);
 
 extern const struct moat_arch x64_arch;
 extern const struct moat_arch a64_arch;

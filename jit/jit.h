@@ -37,12 +37,15 @@ struct moat_options {
 	u32 cpu;		/* the backend's feature bits */
 	u8 entry_args;		/* registers that hold arguments at entry: 1 or 2 */
 	bool fuel;		/* meter loops and calls */
+	bool plain;		/* do not fuse: one BPF instruction at a time, for tests and dumps */
+	bool far_calls;		/* functions of the host may be out of a call's reach; without it moat_emit() says -ERANGE then */
 	u32 host_pkru, domain_pkru;	/* gate modes: what the gates write */
 	u64 call;		/* the host's call function (run.h): helpers in protected modes */
 	u64 tail;		/* the same signature for tail calls: address to jump to, or 0 */
 	u64 packet;		/* the same signature for LD_ABS/LD_IND, in every mode: r1 offset, r2 bytes;
 				 * returns the value, or ~0 when it is outside the packet */
-	int (*callee)(void *arg, s32 id, struct moat_callee *out);	/* 0 or -ENOENT */
+	bool (*known)(void *arg, s32 id);	/* may this program call helper @id? */
+	int (*callee)(void *arg, s32 id, struct moat_callee *out);	/* mode none: 0 or -ENOENT */
 	void *arg;		/* of callee() */
 	struct moat_log log;
 };
@@ -67,6 +70,7 @@ struct moat_slot {
 	u16 pre;		/* bytes of function entry code in front of start */
 	u16 body;		/* bytes before the branch */
 	u8 form;		/* of the branch: MOAT_SHORT or MOAT_LONG */
+	bool conditional;	/* the branch is */
 };
 
 #define MOAT_NO_BRANCH	(~0u)
@@ -97,18 +101,20 @@ struct moat {
 	u32 nr_site;
 	struct moat_trap *trap;
 	u32 nr_trap;
-	u32 *func_entry;	/* code offset of each function's callback entry, or of its local entry */
+	u32 *func_entry;	/* code offset of each function's callback entry (the main function's: 0) */
 	u32 *func_local;	/* code offset of each function's local entry */
 	struct moat_mark *mark;	/* by start; NULL unless the caller set it and max_mark before moat_emit() */
 	u32 nr_mark, max_mark;
 	u32 bytes;		/* size of the image */
 	u32 traps_at;		/* code offset of the first trap instruction */
 	u32 returns_at;		/* code offset of the return-site table */
-	u32 nr_return;
+	u32 nr_return, max_return;	/* sites so far in this pass, and in all */
+	u32 *return_at;		/* code offset of each return site */
 	bool gates, basereg;	/* what the mode consists of */
 	u8 form;		/* chosen: enum moat_base_form */
 	u16 regs;		/* BPF registers named anywhere */
-	bool uses_cage, uses_fuel, uses_frame, calls, has_local;
+	bool uses_cage, uses_fuel, uses_frame, uses_loop, calls, has_local, loops;
+	u32 accesses;		/* cage-formed accesses */
 	u32 *gate_at;		/* code offsets of the rights-changing instructions of the gates */
 	u32 nr_gate;
 	u32 pad;		/* trap instructions in front of the tables, to move displacements */
@@ -130,7 +136,10 @@ int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
  */
 int moat_emit(struct moat *jit, u8 *rw, u64 pc, u32 bytes);
 
-/* BPF slot whose code covers offset @at, or -1 (prologue, traps, tables). */
-s64 moat_slot_at(const struct moat_slot *slot, u32 len, u32 at);
+/*
+ * BPF slot whose code covers offset @at, or -1 (the first prologue, traps,
+ * tables).  @start: len + 1 code offsets, as slot[].start.
+ */
+s64 moat_slot_at(const u32 *start, u32 len, u32 at);
 
 #endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the x86-64 backend provides to the driver. */
+#include "regs.h"
+
+static void trap(struct moat *jit)
+{
+	x64_ud2(&jit->buf);
+}
+
+static void nop(struct moat *jit)
+{
+	x64_nop(&jit->buf);
+}
+
+/*
+ * The segment form costs one cycle of latency per access and two WRGSBASE per
+ * run; the register form costs one instruction per access.
+ */
+static int choose(struct moat *jit)
+{
+	bool possible = x64_have(jit, X64_FSGSBASE);
+
+	jit->form = jit->opt->form;
+	if (jit->form == MOAT_BASE_SEGMENT && !possible)
+		return -EOPNOTSUPP;
+	if (jit->form == MOAT_BASE_AUTO)
+		jit->form = possible && (jit->loops || jit->accesses > 64) ? MOAT_BASE_SEGMENT : MOAT_BASE_REGISTER;
+	return 0;
+}
+
+static bool is_gate(const struct moat *jit, u32 at)
+{
+	u32 i;
+
+	for (i = 0; i < jit->nr_gate; i++)
+		if (jit->gate_at[i] == at)
+			return true;
+	return false;
+}
+
+/* WRPKRU, WRMSR, and XRSTOR (0F AE /5 with a memory operand), which loads PKRU too. */
+static bool changes_rights(const u8 *code)
+{
+	if (code[0] != 0x0f)
+		return false;
+	return (code[1] == 0x01 && code[2] == 0xef) || code[1] == 0x30 ||
+	       (code[1] == 0xae && (code[2] >> 3 & 7) == 5 && code[2] >> 6 != 3);
+}
+
+static s64 forbidden(const struct moat *jit, const u8 *code, u32 bytes, u32 from)
+{
+	u32 at;
+
+	for (at = from; at + 3 <= bytes; at++)
+		if (changes_rights(code + at) && !is_gate(jit, at))
+			return at;
+	return -1;
+}
+
+/* A kind without an x64_emit_*() does not compile. */
+#define X64_EMIT(K, f)	[MOAT_##K] = x64_emit_##f,
+
+const struct moat_arch x64_arch = {
+	.name = "x86",
+	.reach = { .min = -128, .max = 127, .jump = { 2, 5 }, .branch = { 2, 6 } },
+	.emit = { MOAT_KINDS(X64_EMIT) },
+	.branch = x64_branch,
+	.prologue = x64_prologue,
+	.local_entry = x64_local_entry,
+	.epilogue = x64_epilogue,
+	.returns = x64_returns,
+	.trap = trap,
+	.nop = nop,
+	.choose = choose,
+	.trap_bytes = 2,
+	.forbidden = forbidden,
+};

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The driver: decode, validate, plan, measure, lay out, write.
+ *
+ * Measuring is emitting without a base, so a body's length never depends on
+ * where it is placed: inside a body only fixed forms are used, and the one
+ * branch that layout may shorten stands at its end.
+ */
+#include "plan.h"
+#include "bits.h"
+
+#define MAX_SPLIT	24	/* rounds of moving a gate byte sequence apart */
+
+struct area {
+	u8 *at;
+	size_t bytes;
+};
+
+static void *carve(struct area *a, size_t n, size_t each)
+{
+	size_t at = a->bytes;
+
+	a->bytes = align_up(at + n * each, 16);
+	return a->at ? a->at + at : NULL;
+}
+
+/* Every table of a compilation, for @len slots: at most so many of each kind can come out of one slot. */
+static size_t tables(struct moat *jit, u32 len, void *work)
+{
+	struct area a = { .at = work };
+
+	jit->op = carve(&a, len, sizeof(*jit->op));
+	jit->slot = carve(&a, len + 1, sizeof(*jit->slot));
+	jit->func = carve(&a, MOAT_MAX_FUNCS, sizeof(*jit->func));
+	jit->func_entry = carve(&a, MOAT_MAX_FUNCS, sizeof(u32));
+	jit->func_local = carve(&a, MOAT_MAX_FUNCS, sizeof(u32));
+	jit->site = carve(&a, len, sizeof(*jit->site));
+	jit->trap = carve(&a, 3 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(*jit->trap));
+	jit->gate_at = carve(&a, 4 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(u32));
+	jit->return_at = carve(&a, len + MOAT_MAX_FUNCS, sizeof(u32));
+	return a.bytes;
+}
+
+size_t moat_work_bytes(u32 len)
+{
+	struct moat jit;
+
+	return tables(&jit, len, NULL);
+}
+
+/* Every instruction starts a pass with these. */
+static void start_pass(struct moat *jit, u8 *base, u64 pc, u32 bytes)
+{
+	jit->buf = (struct moat_buf){ .base = base, .pc = pc, .cap = bytes };
+	jit->nr_site = 0;
+	jit->nr_trap = 0;
+	jit->nr_gate = 0;
+	jit->nr_return = 0;
+	jit->nr_mark = 0;
+}
+
+static void emit_entries(struct moat *jit, const struct moat_func *f)
+{
+	u32 i = f - jit->func;
+
+	jit->func_entry[i] = jit->buf.len;
+	if (f->start == 0 || f->is_callback)
+		jit->arch->prologue(jit, f);
+	if (f->start == 0)
+		return;
+	jit->func_local[i] = jit->buf.len;
+	jit->arch->local_entry(jit, f);
+}
+
+static void emit_body(struct moat *jit, const struct moat_op *op)
+{
+	u32 i;
+
+	for (i = 0; i < op->split; i++)
+		jit->arch->nop(jit);
+	jit->arch->emit[op->kind](jit, op);
+}
+
+static bool has_branch(const struct moat_op *op)
+{
+	return op->kind == MOAT_BRANCH || (op->kind == MOAT_JUMP && op->target != op->pc + 1);
+}
+
+static void emit_tables(struct moat *jit)
+{
+	u32 i, n = jit->nr_trap, start;
+
+	for (i = 0; i < jit->pad; i++)
+		jit->arch->trap(jit);
+	jit->returns_at = jit->buf.len;
+	jit->arch->returns(jit);
+	start = jit->buf.len;
+	jit->traps_at = start;
+	for (i = 0; i < n; i++)
+		jit->arch->trap(jit);
+	moat_mark(jit, MOAT_MARK_TRAPS, start);
+}
+
+static void measure_slot(struct moat *jit, u32 i)
+{
+	struct moat_slot *slot = &jit->slot[i];
+	const struct moat_op *op = &jit->op[i];
+	u32 before = jit->buf.len;
+
+	emit_body(jit, op);
+	if (!fits_unsigned(jit->buf.len - before, 16))
+		moat_fail(&jit->buf, -E2BIG);
+	slot->body = jit->buf.len - before;
+	slot->target = has_branch(op) ? op->target : MOAT_NO_BRANCH;
+	slot->conditional = op->kind == MOAT_BRANCH;
+}
+
+/* Lengths of all bodies and tables, then places. */
+static int measure(struct moat *jit)
+{
+	u32 f, i, before, code;
+
+	start_pass(jit, NULL, 0, 0);
+	for (f = 0; f < jit->nr_func; f++) {
+		jit->cur = &jit->func[f];
+		before = jit->buf.len;
+		emit_entries(jit, jit->cur);
+		jit->slot[jit->cur->start].pre = jit->buf.len - before;
+		for (i = jit->cur->start; i < jit->cur->end; i++)
+			measure_slot(jit, i);
+	}
+	jit->max_return = jit->nr_return;
+	code = moat_layout(jit->slot, jit->len, &jit->arch->reach);
+	before = jit->buf.len;
+	emit_tables(jit);
+	jit->bytes = code + (jit->buf.len - before);
+	/* The tables were measured behind unplaced code: their places follow from the end of the code. */
+	jit->returns_at += code - before;
+	jit->traps_at += code - before;
+	return jit->buf.err;
+}
+
+static void place_entries(struct moat *jit)
+{
+	u32 f, saved = jit->buf.len;
+
+	/* A function's local entry is the last part of what stands before its first slot. */
+	for (f = 1; f < jit->nr_func; f++) {
+		const struct moat_func *func = &jit->func[f];
+		u32 before = jit->buf.len;
+
+		jit->arch->local_entry(jit, func);
+		jit->func_local[f] = jit->slot[func->start].start - (jit->buf.len - before);
+	}
+	jit->buf.len = saved;
+}
+
+int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
+	      const struct moat_options *opt, void *work)
+{
+	struct moat_known known = { .helper = opt->known, .arg = opt->arg };
+	int err;
+
+	memset(jit, 0, sizeof(*jit));
+	if (!len || len > MOAT_MAX_INSNS) {
+		moat_logf(&opt->log, "a program has 1 to %u instructions, not %u", MOAT_MAX_INSNS, len);
+		return len ? -E2BIG : -EINVAL;
+	}
+	tables(jit, len, work);
+	jit->opt = opt;
+	jit->arch = opt->arch;
+	jit->len = len;
+
+	err = moat_decode(jit->op, insn, len, &opt->log);
+	if (!err)
+		err = moat_validate(jit->op, len, &known, jit->func, &jit->nr_func, &opt->log);
+	if (!err)
+		err = moat_plan_ops(jit);
+	if (!err)
+		err = measure(jit);
+	if (!err)
+		place_entries(jit);
+	return err;
+}
+
+static int broken(struct moat *jit, u32 pc, const char *what)
+{
+	moat_logf(&jit->opt->log, "insn %u: internal error: %s", pc, what);
+	return -EFAULT;
+}
+
+static int write_slot(struct moat *jit, u32 i)
+{
+	const struct moat_slot *slot = &jit->slot[i];
+	const struct moat_op *op = &jit->op[i];
+
+	if (jit->buf.len != slot->start && !jit->buf.err)
+		return broken(jit, i, "a slot is not where it was laid out");
+	emit_body(jit, op);
+	if (has_branch(op))
+		jit->arch->branch(jit, op, jit->slot[op->target].start, slot->form);
+	return 0;
+}
+
+static int write_all(struct moat *jit)
+{
+	u32 f, i, traps_at = jit->traps_at, returns_at = jit->returns_at;
+	int err;
+
+	for (f = 0; f < jit->nr_func; f++) {
+		u32 local = jit->func_local[f];
+
+		jit->cur = &jit->func[f];
+		emit_entries(jit, jit->cur);
+		if (f && jit->func_local[f] != local)
+			return broken(jit, jit->cur->start, "a function's entry moved");
+		for (i = jit->cur->start; i < jit->cur->end; i++) {
+			err = write_slot(jit, i);
+			if (err)
+				return err;
+		}
+	}
+	emit_tables(jit);
+	if (jit->buf.err)
+		return jit->buf.err;
+	if (jit->traps_at != traps_at || jit->returns_at != returns_at || jit->buf.len != jit->bytes)
+		return broken(jit, jit->len, "the image is not as long as it was measured");
+	return 0;
+}
+
+/* The slot whose code holds offset @at; its neighbour too, because a branch's displacement ends there. */
+static bool split_at(struct moat *jit, u32 at)
+{
+	u32 i;
+
+	for (i = 0; i < jit->len; i++) {
+		if (at < jit->slot[i].start || at >= jit->slot[i + 1].start)
+			continue;
+		if (++jit->op[i].split > MAX_SPLIT)
+			return false;
+		if (has_branch(&jit->op[i]) && i + 1 < jit->len)
+			jit->op[i + 1].split++;
+		return true;
+	}
+	return ++jit->pad <= MAX_SPLIT;
+}
+
+/*
+ * A gate byte sequence came out where no gate is: in an immediate, a
+ * displacement, or across instructions.  Emit those instructions another way
+ * and lay out anew; forms only grow and nops are only added, so this ends.
+ */
+static int split_forbidden(struct moat *jit, const u8 *code)
+{
+	s64 at = jit->arch->forbidden(jit, code, jit->bytes, 0);
+	int err;
+
+	if (at < 0)
+		return 0;
+	for (; at >= 0; at = jit->arch->forbidden(jit, code, jit->bytes, at + 1))
+		if (!split_at(jit, at))
+			return broken(jit, 0, "cannot take a gate byte sequence apart");
+	err = measure(jit);
+	if (err)
+		return err;
+	place_entries(jit);
+	return -EAGAIN;
+}
+
+int moat_emit(struct moat *jit, u8 *rw, u64 pc, u32 bytes)
+{
+	int err;
+
+	start_pass(jit, rw, pc, bytes);
+	err = write_all(jit);
+	if (err)
+		return err;
+	if (jit->gates)
+		err = split_forbidden(jit, rw);
+	if (!err && jit->arch->check)
+		err = jit->arch->check(jit, rw, bytes);
+	return err;
+}
+
+void moat_mark(struct moat *jit, u8 kind, u32 start)
+{
+	if (!jit->buf.base || !jit->mark || jit->nr_mark >= jit->max_mark || start == jit->buf.len)
+		return;
+	jit->mark[jit->nr_mark++] = (struct moat_mark){ .start = start, .end = jit->buf.len, .kind = kind };
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which guard each access gets, and what the image as a whole needs. */
+#include "plan.h"
+
+static struct moat_verdict verdict(enum moat_guard guard, const char *why)
+{
+	return (struct moat_verdict){ .guard = guard, .why = why };
+}
+
+static bool has_gates(enum moat_mode mode)
+{
+	return mode == MOAT_MODE_PKU || mode == MOAT_MODE_PKU_BASEREG;
+}
+
+static bool has_basereg(enum moat_mode mode)
+{
+	return mode == MOAT_MODE_BASEREG || mode == MOAT_MODE_PKU_BASEREG;
+}
+
+/*
+ * Looks only at the instruction: bytecode cannot write R10, so a constant
+ * distance from it is the one address known without trusting anyone.
+ */
+struct moat_verdict moat_plan_memory(const struct moat_op *op, enum moat_mode mode, bool trusted_frame)
+{
+	u8 base = op->kind == MOAT_LOAD || op->kind == MOAT_GATHER ? op->src : op->dst;
+
+	if (base == BPF_REG_10) {
+		if (op->off < -MOAT_FRAME_BYTES || op->off + op->bytes > 0)
+			return verdict(MOAT_GUARD_REFUSE, "outside the frame");
+		if (trusted_frame)
+			return verdict(MOAT_GUARD_FRAME, "constant in the frame");
+	}
+	if (has_basereg(mode))
+		return verdict(MOAT_GUARD_CAGE, base == BPF_REG_10 ? "a return can be forged" : "address unknown");
+	if (has_gates(mode))
+		return verdict(MOAT_GUARD_KEY, "the key of the page decides");
+
+	return verdict(MOAT_GUARD_NONE, "mode none");
+}
+
+static bool is_memory(const struct moat_op *op)
+{
+	return op->kind == MOAT_LOAD || op->kind == MOAT_STORE || op->kind == MOAT_ATOMIC ||
+	       op->kind == MOAT_GATHER;
+}
+
+static bool is_call(const struct moat_op *op)
+{
+	return op->kind == MOAT_HELPER || op->kind == MOAT_TAIL || op->kind == MOAT_LOCAL ||
+	       op->kind == MOAT_PACKET;
+}
+
+static bool reads_src(const struct moat_op *op)
+{
+	switch (op->kind) {
+	case MOAT_LOAD:
+	case MOAT_GATHER:
+	case MOAT_ATOMIC:
+	case MOAT_LEA:
+	case MOAT_ROTATE:
+		return true;
+	case MOAT_PACKET:
+		return op->fn == BPF_IND;
+	case MOAT_ALU:
+		return !op->has_imm && op->fn != BPF_NEG;
+	case MOAT_SHIFT:
+	case MOAT_DIV:
+	case MOAT_MOV:
+	case MOAT_STORE:
+	case MOAT_BRANCH:
+		return !op->has_imm;
+	default:
+		return false;
+	}
+}
+
+u16 moat_op_regs(const struct moat_op *op)
+{
+	u16 regs = reads_src(op) ? 1 << op->src : 0;
+
+	if (op->kind == MOAT_NOP || op->kind == MOAT_JUMP)
+		return 0;
+	if (is_call(op))
+		return regs | 0x3f;	/* R0-R5 */
+	if (op->kind == MOAT_EXIT)
+		return 1 << BPF_REG_0;
+	if (op->kind == MOAT_ATOMIC && op->imm == BPF_CMPXCHG)
+		regs |= 1 << BPF_REG_0;
+	if (op->kind == MOAT_LEA && !op->has_imm)
+		regs |= 1 << op->off;
+	return regs | 1 << op->dst;
+}
+
+/* A loop in the emitter that needs a third temporary. */
+static bool is_fetch_loop(const struct moat_op *op)
+{
+	return op->kind == MOAT_ATOMIC && (op->imm == (BPF_AND | BPF_FETCH) ||
+					   op->imm == (BPF_OR | BPF_FETCH) || op->imm == (BPF_XOR | BPF_FETCH));
+}
+
+static bool is_loop(const struct moat_op *op)
+{
+	return (op->kind == MOAT_JUMP || op->kind == MOAT_BRANCH) && op->target <= op->pc;
+}
+
+/* The last exit of a function holds its epilogue; the others jump there. */
+static void place_exits(struct moat *jit, struct moat_func *f)
+{
+	u32 i, home = MOAT_NO_BRANCH;
+
+	for (i = f->end; i-- > f->start;) {
+		struct moat_op *op = &jit->op[i];
+
+		if (op->kind != MOAT_EXIT)
+			continue;
+		if (home == MOAT_NO_BRANCH) {
+			home = i;
+		} else {
+			op->kind = MOAT_JUMP;
+			op->target = home;
+		}
+	}
+}
+
+static void summarise(struct moat *jit)
+{
+	u32 f, i, accesses = 0;
+	bool loops = false;
+
+	for (f = 0; f < jit->nr_func; f++) {
+		struct moat_func *func = &jit->func[f];
+
+		func->regs = 0;
+		func->calls = false;
+		for (i = func->start; i < func->end; i++) {
+			const struct moat_op *op = &jit->op[i];
+
+			func->regs |= moat_op_regs(op);
+			func->calls |= is_call(op);
+			jit->has_local |= op->kind == MOAT_LOCAL;
+			jit->uses_fuel |= is_loop(op) || op->kind == MOAT_LOCAL || op->kind == MOAT_FUNC;
+			jit->uses_loop |= is_fetch_loop(op);
+			jit->uses_cage |= op->guard == MOAT_GUARD_CAGE;
+			accesses += op->guard == MOAT_GUARD_CAGE;
+			loops |= is_loop(op) || func->is_callback;
+		}
+		jit->regs |= func->regs;
+		jit->calls |= func->calls || func->is_callback;
+	}
+	jit->uses_fuel &= jit->opt->fuel;
+	jit->uses_frame = jit->regs & 1 << BPF_REG_10;
+	if (jit->gates && (jit->has_local || jit->nr_func > 1))	/* returns go through the frame */
+		jit->uses_frame = true;
+	if (jit->gates && jit->basereg && jit->nr_func > 1)
+		jit->uses_cage = true;
+	jit->loops = loops;
+	jit->accesses = accesses;
+}
+
+int moat_plan_ops(struct moat *jit)
+{
+	enum moat_mode mode = jit->opt->mode;
+	u32 i;
+
+	jit->gates = has_gates(mode);
+	jit->basereg = has_basereg(mode);
+	for (i = 0; i < jit->nr_func; i++)
+		place_exits(jit, &jit->func[i]);
+	if (!jit->opt->plain)
+		moat_fuse(jit);
+
+	for (i = 0; i < jit->len; i++) {
+		struct moat_op *op = &jit->op[i];
+		struct moat_verdict v;
+
+		if (!is_memory(op))
+			continue;
+		v = moat_plan_memory(op, mode, !jit->gates || jit->nr_func == 1);
+		if (v.guard == MOAT_GUARD_REFUSE) {
+			moat_logf(&jit->opt->log, "insn %u: memory access refused: %s", op->pc, v.why);
+			return -EINVAL;
+		}
+		op->guard = v.guard;
+	}
+	summarise(jit);
+	return jit->arch->choose(jit);
+}

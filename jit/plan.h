@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The plan: what must hold for each instruction, decided before any code is written.
+ *
+ * Pure and without an architecture: it looks at the instruction and the mode.
+ * Nothing that a verifier or an analysis says is heard here.
+ */
+#ifndef MOAT_PLAN_H
+#define MOAT_PLAN_H
+
+#include "arch.h"
+
+/* How one memory access is kept inside the domain. */
+enum moat_guard {
+	MOAT_GUARD_REFUSE,
+	MOAT_GUARD_NONE,	/* mode none: not at all */
+	MOAT_GUARD_FRAME,	/* a constant distance from R10, which bytecode cannot write */
+	MOAT_GUARD_CAGE,	/* formed as cage base + 32-bit offset */
+	MOAT_GUARD_KEY,		/* the page's protection key decides */
+};
+
+struct moat_verdict {
+	enum moat_guard guard;
+	const char *why;
+};
+
+/* @trusted_frame: R10 cannot have been moved by a forged return. */
+struct moat_verdict moat_plan_memory(const struct moat_op *op, enum moat_mode mode, bool trusted_frame);
+
+/* BPF registers that @op reads or writes, as bits. */
+u16 moat_op_regs(const struct moat_op *op);
+
+/* Fill guards, the summary fields of @jit and the places of exits; fuse. 0 or -EOPNOTSUPP. */
+int moat_plan_ops(struct moat *jit);
+
+/* fuse.c: replace short windows by fused operations, where no jump lands inside. */
+void moat_fuse(struct moat *jit);
+
+/* layout.c: place slots [0, n); returns where slot[n] starts. */
+u32 moat_layout(struct moat_slot *slot, u32 n, const struct moat_reach *r);
+
+#endif
