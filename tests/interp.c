@@ -411,7 +411,7 @@ bool interp_call(struct interp *it, uint32_t pc)
 	memcpy(saved, &it->reg[6], sizeof(saved));
 	forget(it, 0, 0);
 	forget(it, 6, 9);
-	it->reg[10] -= it->stride;
+	it->reg[10] = it->level && pc < it->len ? it->top - it->level[pc] * it->stride : it->reg[10] - it->stride;
 	it->pc = pc;
 	ok = run_frame(it);
 	if (!ok)
@@ -501,6 +501,7 @@ static bool run_frame(struct interp *it)
 enum interp_end interp_run(struct interp *it)
 {
 	it->pc = 0;
+	it->top = it->reg[10];
 	it->depth = 0;
 	it->steps = 0;
 	it->end = INTERP_EXIT;

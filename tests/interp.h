@@ -49,7 +49,9 @@ struct interp {
 	const uint8_t *packet;		/* of LD_ABS and LD_IND */
 	uint32_t packet_bytes;
 	bool wrap32;			/* addresses are taken modulo 2^32, offset included: base-register modes */
-	uint32_t stride;		/* distance of a frame from its caller's */
+	uint32_t stride;		/* bytes of a frame */
+	const uint8_t *level;		/* by instruction: frames between the first one and that of a function starting
+					 * there.  NULL: each call goes one frame down */
 	interp_helper_fn *helper;
 	void *user;			/* the helpers' own */
 	uint64_t scratch;		/* left in registers that nobody promises anything about: R1-R5 after a call,
@@ -65,6 +67,7 @@ struct interp {
 	uint64_t address;		/* INTERP_FAULT: first byte of the access */
 	uint32_t bytes;			/* INTERP_FAULT: its width */
 	bool write;
+	uint64_t top;			/* R10 at the start */
 	uint64_t steps;			/* instructions executed; a wide one counts once */
 	uint32_t depth;			/* local calls and callbacks under way */
 	enum interp_end end;

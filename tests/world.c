@@ -244,7 +244,7 @@ static int start(struct variant *v)
 int world_init(struct world *w, const char *only)
 {
 	static const char *const form[] = { "auto", "register", "segment" };
-	static const char *const cpu[] = { NULL, "0" };
+	static const char *const cpu[] = { NULL, "4" };	/* FSGSBASE alone: it makes the segment form possible */
 	u32 mode, f, c;
 
 	memset(canary, 0xa5, sizeof(canary));
@@ -306,17 +306,37 @@ void world_hostile(struct world *w)
 
 /* Comparing ------------------------------------------------------------------------ */
 
+/* Frames above each function's: the longest chain of calls that leads to it.  Functions call only later ones. */
+static void find_levels(const struct gen_program *p, u8 *level)
+{
+	u32 at, start = 0;
+
+	memset(level, 0, p->len);
+	for (at = 0; at < p->len; at++) {
+		const struct bpf_insn *in = &p->insn[at];
+		bool call = in->code == (BPF_JMP | BPF_CALL) && in->src_reg == BPF_PSEUDO_CALL;
+		u32 to = at + 1 + (u32)in->imm;
+
+		if (level[at])
+			start = at;
+		if (call && to < p->len && level[to] <= level[start])
+			level[to] = level[start] + 1;
+	}
+}
+
 static enum interp_end interpret(struct interp *it, struct notes *n, const struct variant *v, bool packet,
 				 const struct gen_program *p, u64 slot, const u8 *data, u64 scratch)
 {
+	static u8 level[GEN_MAX_INSNS + 64];
 	u32 r;
 
+	find_levels(p, level);
 	*n = (struct notes){ .stack = slot + v->stack_at, .data = slot + v->data_at, .data_bytes = WORLD_BUFFER };
 	*it = (struct interp){
 		.insn = p->insn, .len = p->len, .nr_region = 1, .packet = data, .packet_bytes = WORLD_BUFFER,
 		.region[0] = { slot, MOAT_SLOT_BYTES, expected, true },
 		.wrap32 = v->mode == MOAT_MODE_BASEREG || v->mode == MOAT_MODE_PKU_BASEREG,
-		.stride = v->stride, .helper = interp_helper, .user = n, .scratch = scratch, .max_steps = MAX_STEPS,
+		.stride = v->stride, .level = level, .helper = interp_helper, .user = n, .scratch = scratch, .max_steps = MAX_STEPS,
 	};
 	for (r = 0; r < 10; r++)
 		it->reg[r] = scratch;
