@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Faults: from a signal in emitted code to the end of that run, with a report.
+ *
+ * A signal is a program's only if the CPU itself raised it at an instruction
+ * of an image.  Then this thread is inside its innermost run, in emitted code
+ * that holds no lock and nothing half done, so the handler may do what a
+ * helper may, and leaves by siglongjmp.  All else goes to the handler that
+ * the host had before.
+ */
+#include <signal.h>
+#include <sys/auxv.h>
+#include <ucontext.h>
+
+#include "internal.h"
+
+#ifndef SEGV_PKUERR
+#define SEGV_PKUERR	4
+#endif
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM	(1u << 31)
+#endif
+
+static const int signals[] = { SIGSEGV, SIGBUS, SIGILL };
+static struct sigaction before[ARRAY_SIZE(signals)];
+static bool have_pku, have_segment;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int init_err;
+
+/* What this file knows about the machine --------------------------------- */
+
+#if defined(__x86_64__)
+static u64 fault_pc(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.gregs[REG_RIP];
+}
+
+/* Page faults (exception 14) say in bit 1 of their error code whether it was a write. */
+static bool fault_write(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.gregs[REG_TRAPNO] == 14 && uc->uc_mcontext.gregs[REG_ERR] & 2;
+}
+
+static u64 read_segment(void)
+{
+	u64 base;
+
+	asm volatile("rdgsbase %0" : "=r"(base));
+	return base;
+}
+
+static void write_segment(u64 base)
+{
+	asm volatile("wrgsbase %0" : : "r"(base));
+}
+
+/* The kernel starts handlers with fresh floating-point control; no sigreturn will bring back the thread's own. */
+static void restore_control(const ucontext_t *uc)
+{
+	if (!uc->uc_mcontext.fpregs)
+		return;
+	asm volatile("ldmxcsr %0" : : "m"(uc->uc_mcontext.fpregs->mxcsr));
+	asm volatile("fldcw %0" : : "m"(uc->uc_mcontext.fpregs->cwd));
+}
+
+static bool detect_segment(void)
+{
+	return getauxval(AT_HWCAP2) & 2;	/* HWCAP2_FSGSBASE */
+}
+#else
+#error "fault.c: no register access for this architecture"
+#endif
+
+/* Ending a run ----------------------------------------------------------- */
+
+bool moat_have_segment(void)
+{
+	moat_fault_init();
+	return have_segment;
+}
+
+void moat_fault_arm(struct moat_run *run)
+{
+	if (have_segment)
+		run->host_segment = read_segment();
+	if (have_pku)
+		run->host_pkru = moat_rdpkru();
+}
+
+static void fill_line(struct moat_run *run)
+{
+	struct moat_line line;
+
+	if (!run->prog || moat_program__line(run->prog, run->fault.insn, &line))
+		return;
+	run->fault.file = line.file;
+	run->fault.line = line.line;
+	run->fault.text = line.text;
+}
+
+/*
+ * The kernel has set PKRU anew for the handler, and a helper runs with the
+ * domain's segment base: neither is what the run's caller had.
+ */
+static _Noreturn void end(struct moat_run *run)
+{
+	fill_line(run);
+	if (have_segment)
+		write_segment(run->host_segment);
+	if (have_pku)
+		moat_wrpkru(run->host_pkru);
+	siglongjmp(run->on_fault, 1);
+}
+
+void moat_run_fault(struct moat_run *run, enum moat_fault_kind kind, u32 insn, u64 address)
+{
+	run->fault = (struct moat_fault){ .kind = kind, .insn = insn, .address = address };
+	end(run);
+}
+
+void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason)
+{
+	run->fault = (struct moat_fault){
+		.kind = MOAT_FAULT_AUDIT, .insn = insn, .helper = helper,
+		.arg = arg, .address = value, .reason = reason,
+	};
+	end(run);
+}
+
+/* What happened ---------------------------------------------------------- */
+
+/* The BPF slot whose code covers offset @at: the last one that begins there or before. */
+static u32 insn_at(const struct moat_image *img, u32 at)
+{
+	u32 lo = 0, hi = img->len;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (img->slot[mid] <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? lo - 1 : 0;
+}
+
+static const struct moat_trap *trap_at(const struct moat_image *img, u32 at)
+{
+	u32 i;
+
+	for (i = 0; i < img->nr_trap; i++)
+		if (img->trap[i].at == at)
+			return &img->trap[i];
+	return NULL;
+}
+
+/* A trap instruction: one of the image's checks failed. */
+static void describe_trap(struct moat_fault *f, const struct moat_image *img, u32 at)
+{
+	const struct moat_trap *trap = trap_at(img, at);
+
+	f->kind = trap ? trap->kind : MOAT_FAULT_TRAP;
+	f->insn = trap ? trap->pc : insn_at(img, at);
+	if (!trap)
+		f->reason = "an instruction that this CPU does not have";
+	else if (f->kind == MOAT_FAULT_TRAP)
+		f->reason = "a check in the emitted code failed";
+}
+
+/* An access: to the cage of @d (or the page behind it), or to wherever an unconfined pointer leads. */
+static void describe_access(struct moat_fault *f, const struct moat_domain *d, const siginfo_t *info)
+{
+	u64 address = (u64)info->si_addr, from_cage = address - d->cage;
+	bool in_cage = d->basereg && from_cage < (1ull << 32) + moat_heap.page;
+
+	f->address = in_cage ? (u32)from_cage : address;
+	if (info->si_signo == SIGSEGV && info->si_code == SEGV_PKUERR)
+		f->kind = MOAT_FAULT_KEY;
+	else if (in_cage)
+		f->kind = MOAT_FAULT_CAGE;
+	else if (!d->basereg)
+		f->kind = MOAT_FAULT_MEMORY;
+	else
+		f->kind = MOAT_FAULT_TRAP;
+	if (f->kind == MOAT_FAULT_TRAP)
+		f->reason = "emitted code reached outside the cage";
+}
+
+bool moat_handle_signal(int sig, void *siginfo, void *ucontext)
+{
+	const siginfo_t *info = siginfo;
+	const ucontext_t *uc = ucontext;
+	struct moat_run *run = moat_self ? moat_self->run : NULL;
+	struct moat_image *img;
+	u32 at;
+
+	/* si_code <= 0: sent by a process, at whatever instruction we happened to be. */
+	if (!run || info->si_code <= 0)
+		return false;
+	img = moat_image_at(fault_pc(uc));
+	if (!img)
+		return false;
+
+	at = fault_pc(uc) - img->pc;
+	run->fault = (struct moat_fault){ .insn = insn_at(img, at) };
+	if (sig == SIGILL) {
+		describe_trap(&run->fault, img, at);
+	} else {
+		describe_access(&run->fault, run->domain, info);
+		run->fault.write = fault_write(uc);
+	}
+	restore_control(uc);
+	if (uc->uc_stack.ss_flags & SS_AUTODISARM)
+		sigaltstack(&uc->uc_stack, NULL);
+	end(run);
+}
+
+/* Signals that are the host's own ----------------------------------------- */
+
+/* Call a handler under the mask that the kernel would have set for it. */
+static void call(const struct sigaction *sa, int sig, siginfo_t *info, void *uc)
+{
+	sigset_t mask = sa->sa_mask, old;
+
+	if (!(sa->sa_flags & SA_NODEFER))
+		sigaddset(&mask, sig);
+	pthread_sigmask(SIG_BLOCK, &mask, &old);
+	if (sa->sa_flags & SA_SIGINFO)
+		sa->sa_sigaction(sig, info, uc);
+	else
+		sa->sa_handler(sig);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/*
+ * Let the default happen: a signal of the CPU's comes again when the handler
+ * returns to the instruction, a sent one must be sent again.
+ */
+static void give_up(int sig, const siginfo_t *info)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+
+	sigaction(sig, &sa, NULL);
+	if (info->si_code <= 0)
+		raise(sig);
+}
+
+static void chain(struct sigaction *sa, int sig, siginfo_t *info, void *uc)
+{
+	struct sigaction now = *sa;
+
+	if (sa->sa_flags & SA_RESETHAND)
+		*sa = (struct sigaction){ .sa_handler = SIG_DFL };
+	/* The kernel lets nobody ignore a fault of the CPU's. */
+	if (now.sa_handler == SIG_IGN && info->si_code <= 0)
+		return;
+	if (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN)
+		give_up(sig, info);
+	else
+		call(&now, sig, info, uc);
+}
+
+static void handler(int sig, siginfo_t *info, void *uc)
+{
+	int saved = errno;
+	u32 i;
+
+	moat_handle_signal(sig, info, uc);
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		if (signals[i] == sig)
+			chain(&before[i], sig, info, uc);
+	errno = saved;
+}
+
+static int install(int sig, struct sigaction *old)
+{
+	/* NODEFER and an empty mask: leaving by siglongjmp, there is no mask to restore. */
+	struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+
+	sa.sa_sigaction = handler;
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(sig, NULL, old) || sigaction(sig, &sa, old))
+		return -errno;
+	return 0;
+}
+
+static void init(void)
+{
+	const char *why;
+	u32 i;
+
+	have_pku = moat_have_pku(&why);
+	have_segment = detect_segment();
+	for (i = 0; i < ARRAY_SIZE(signals) && !init_err; i++)
+		init_err = install(signals[i], &before[i]);
+	if (init_err)
+		moat_print(MOAT_WARN, "no signal handlers: %s", strerror(-init_err));
+}
+
+int moat_fault_init(void)
+{
+	pthread_once(&once, init);
+	return init_err;
+}
