@@ -158,7 +158,7 @@ static void place_entries(struct moat *jit)
 int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
 	      const struct moat_options *opt, void *work)
 {
-	struct moat_known known = { .helper = opt->known, .arg = opt->arg };
+	struct moat_known known = { .insn = insn, .helper = opt->known, .arg = opt->arg };
 	int err;
 
 	memset(jit, 0, sizeof(*jit));
