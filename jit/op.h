@@ -80,9 +80,10 @@ struct moat_func {
 	u8 depth;		/* longest chain of frames above it: 0 for the main function */
 	bool is_callback;	/* entered by a helper */
 	bool is_called;		/* entered by a local call */
-	bool calls;		/* makes any call: helper, local, tail, packet */
-	u16 regs;		/* bit r: BPF register r is named in it, as an operand */
 	u16 caller;		/* index of the function above it on the longest chain; main: 0 */
+	/* Filled by the plan: */
+	bool calls;		/* makes any call: helper, local, tail, packet */
+	u16 regs;		/* bit r: BPF register r is used in it */
 };
 
 #define MOAT_MAX_FUNCS		256

@@ -69,41 +69,25 @@ const struct moat_func *moat_func_at(const struct moat_func *func, u32 nr, u32 p
 	return &func[func_index(func, nr, pc)];
 }
 
-/* Registers ----------------------------------------------------------------*/
-
-/* What a kind does with its register fields. */
-enum { DST_READ = 1, DST_WRITE = 2, SRC_READ = 4 };
-
-static const u8 operands[MOAT_NR_KINDS] = {
-	[MOAT_ALU]	= DST_READ | DST_WRITE | SRC_READ,
-	[MOAT_SHIFT]	= DST_READ | DST_WRITE | SRC_READ,
-	[MOAT_DIV]	= DST_READ | DST_WRITE | SRC_READ,
-	[MOAT_MOV]	= DST_WRITE | SRC_READ,
-	[MOAT_SWAP]	= DST_READ | DST_WRITE,
-	[MOAT_LOAD]	= DST_WRITE | SRC_READ,
-	[MOAT_STORE]	= DST_READ | SRC_READ,
-	[MOAT_ATOMIC]	= DST_READ | SRC_READ,
-	[MOAT_IMM64]	= DST_WRITE,
-	[MOAT_FUNC]	= DST_WRITE,
-	[MOAT_PACKET]	= SRC_READ,
-	[MOAT_BRANCH]	= DST_READ | SRC_READ,
-};
-
-/* Bit r: the instruction names register r. */
-static u16 named_registers(const struct moat_op *op)
-{
-	u8 use = operands[op->kind];
-	bool src = use & SRC_READ && (op->kind == MOAT_PACKET ? op->fn == BPF_IND : !op->has_imm);
-	u16 regs = src ? 1 << op->src : 0;
-
-	return use & (DST_READ | DST_WRITE) ? regs | 1 << op->dst : regs;
-}
+/* R10 ----------------------------------------------------------------------*/
 
 static bool writes_frame_pointer(const struct moat_op *op)
 {
-	if (op->kind == MOAT_ATOMIC)	/* a fetch returns the old value in src, CMPXCHG in R0 */
+	switch (op->kind) {
+	case MOAT_ALU:
+	case MOAT_SHIFT:
+	case MOAT_DIV:
+	case MOAT_MOV:
+	case MOAT_SWAP:
+	case MOAT_LOAD:
+	case MOAT_IMM64:
+	case MOAT_FUNC:
+		return op->dst == BPF_REG_10;
+	case MOAT_ATOMIC:	/* a fetch returns the old value in src, CMPXCHG in R0 */
 		return op->imm & BPF_FETCH && op->imm != BPF_CMPXCHG && op->src == BPF_REG_10;
-	return operands[op->kind] & DST_WRITE && op->dst == BPF_REG_10;
+	default:
+		return false;
+	}
 }
 
 /* Is this an access at a constant distance from R10 that leaves the frame? */
@@ -198,23 +182,17 @@ static int check_op(const struct program *p, const struct moat_func *f, const st
 	return 0;
 }
 
-/* Check every instruction of @f and record what the function does. */
-static int check_function(const struct program *p, struct moat_func *f)
+/* Check every instruction of @f, and its end. */
+static int check_function(const struct program *p, const struct moat_func *f)
 {
 	const struct moat_op *last = &p->op[f->end - 1];
 	u32 pc;
 	int err;
 
 	for (pc = f->start; pc < f->end; pc++) {
-		const struct moat_op *op = &p->op[pc];
-
-		err = check_op(p, f, op);
+		err = check_op(p, f, &p->op[pc]);
 		if (err)
 			return err;
-		f->regs |= named_registers(op);
-		if (op->kind == MOAT_HELPER || op->kind == MOAT_TAIL ||
-		    op->kind == MOAT_LOCAL || op->kind == MOAT_PACKET)
-			f->calls = true;
 	}
 	if (is_second_half(last))
 		last--;

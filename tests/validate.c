@@ -207,11 +207,10 @@ static const struct bpf_insn graph[] = {
 };
 
 static const struct moat_func graph_func[] = {
-	{ .start = 0, .end = 8, .calls = true, .regs = 1 << 1 | 1 << 2 | 1 << 6 | 1 << 7 | 1 << 8 },
-	{ .start = 8, .end = 11, .depth = 1, .is_called = true, .regs = 1 << 2 },
-	{ .start = 11, .end = 13, .depth = 2, .is_callback = true, .calls = true, .caller = 1 },
-	{ .start = 13, .end = 18, .depth = 3, .is_called = true, .calls = true, .caller = 2,
-	  .regs = 1 << 10 | 1 << 5 | 1 << 3 | 1 << 4 },
+	{ .start = 0, .end = 8 },
+	{ .start = 8, .end = 11, .depth = 1, .is_called = true },
+	{ .start = 11, .end = 13, .depth = 2, .is_callback = true, .caller = 1 },
+	{ .start = 13, .end = 18, .depth = 3, .is_called = true, .caller = 2 },
 };
 
 static void check_graph(void)
@@ -227,9 +226,9 @@ static void check_graph(void)
 
 		CHECK(f->start == want->start && f->end == want->end && f->depth == want->depth &&
 		      f->is_callback == want->is_callback && f->is_called == want->is_called &&
-		      f->calls == want->calls && f->regs == want->regs && f->caller == want->caller,
-		      "%u: [%u, %u) depth %u callback %d called %d calls %d regs %x caller %u", i, f->start,
-		      f->end, f->depth, f->is_callback, f->is_called, f->calls, f->regs, f->caller);
+		      f->caller == want->caller,
+		      "%u: [%u, %u) depth %u callback %d called %d caller %u", i, f->start, f->end, f->depth,
+		      f->is_callback, f->is_called, f->caller);
 		for (pc = f->start; pc < f->end; pc++)
 			CHECK(moat_func_at(func, nr, pc) == f, "slot %u is not in %u", pc, i);
 	}
