@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From a relocated program to an image that can run: drive the core, place the code, keep its tables. */
+#include <time.h>
+
+#include "internal.h"
+
+/* Each round removes at least one forbidden byte sequence; what needs more is not worth compiling. */
+#define MAX_ROUNDS	100
+
+static void log_line(void *arg, const char *text)
+{
+	const struct moat_program *prog = arg;
+
+	moat_print(MOAT_WARN, "%s: %s: %s", prog->obj->name, prog->name, text);
+}
+
+/* What a call leads to.  Mode none calls the helper itself; every mode asks whether there is one. */
+static int callee(void *arg, s32 id, struct moat_callee *out)
+{
+	const struct moat_program *prog = arg;
+	const struct moat_helper *h = moat_helper_find(prog->obj, id, prog->type);
+
+	if (!h)
+		return -ENOENT;
+	out->address = (uintptr_t)h->fn;
+	out->ret_mem = h->ret == MOAT_RET_MEM;
+	return 0;
+}
+
+static bool is_plain(const struct moat_program *prog)
+{
+	return prog->type == BPF_PROG_TYPE_UNSPEC;
+}
+
+static struct moat_options options(struct moat_program *prog)
+{
+	const struct moat_domain *d = prog->domain;
+
+	return (struct moat_options) {
+		.arch = moat_native(),
+		.mode = d->mode,
+		.form = prog->obj->form,
+		.cpu = moat_cpu(),
+		.entry_args = is_plain(prog) ? 2 : 1,
+		.fuel = d->mode != MOAT_MODE_NONE,
+		.host_pkru = d->host_pkru,
+		.domain_pkru = d->domain_pkru,
+		.call = (uintptr_t)moat_call,
+		.tail = (uintptr_t)moat_tail,
+		.packet = (uintptr_t)moat_packet,
+		.callee = callee,
+		.arg = prog,
+		.log = { log_line, prog },
+	};
+}
+
+/* Labels for dumps: at most these many per slot, and a few for entries and tables. */
+static u32 marks_for(u32 len)
+{
+	return 8 * len + 64;
+}
+
+/* Place and write the code until no gate byte sequence is left outside gates.  Sets img->pc and bytes. */
+static int emit(struct moat *jit, struct moat_image *img)
+{
+	u32 round;
+	int err = -EAGAIN;
+
+	jit->max_mark = marks_for(jit->len);
+	jit->mark = calloc(jit->max_mark, sizeof(*jit->mark));
+	if (!jit->mark)
+		return -ENOMEM;
+	for (round = 0; err == -EAGAIN && round < MAX_ROUNDS; round++) {
+		u32 bytes = jit->bytes;
+		u8 *code = malloc(bytes);
+
+		jit->nr_mark = 0;
+		err = code ? moat_code_alloc(bytes, &img->pc) : -ENOMEM;
+		if (!err) {
+			img->bytes = bytes;
+			err = moat_emit(jit, code, img->pc, bytes);
+			if (!err)
+				err = moat_code_write(img->pc, code, bytes);
+			if (err)
+				moat_code_free(img->pc, bytes);
+		}
+		free(code);
+	}
+	if (err)
+		img->bytes = 0;
+	return err;
+}
+
+static void *copy(const void *from, size_t n, size_t each)
+{
+	void *to = malloc(n * each + 1);
+
+	if (to && n)
+		memcpy(to, from, n * each);
+	return to;
+}
+
+static int by_slot(const void *a, const void *b)
+{
+	const u32 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int copy_callbacks(struct moat_image *img, const struct moat *jit)
+{
+	u32 i;
+
+	img->callback = malloc(jit->nr_func * sizeof(*img->callback) + 1);
+	if (!img->callback)
+		return -ENOMEM;
+	for (i = 0; i < jit->nr_func; i++) {
+		if (!jit->func[i].is_callback)
+			continue;
+		img->callback[img->nr_callback].pc = jit->func[i].start;
+		img->callback[img->nr_callback++].at = jit->func_entry[i];
+	}
+	qsort(img->callback, img->nr_callback, sizeof(*img->callback), by_slot);
+	return 0;
+}
+
+/* The rows that the audit goes by; tail calls have one too. */
+static int copy_sites(struct moat_image *img, const struct moat *jit)
+{
+	const struct moat_program *prog = img->prog;
+	u32 i;
+
+	img->nr_site = jit->nr_site;
+	img->site = copy(jit->site, jit->nr_site, sizeof(*img->site));
+	img->helper = calloc(jit->nr_site + 1, sizeof(*img->helper));
+	if (!img->site || !img->helper)
+		return -ENOMEM;
+	for (i = 0; i < jit->nr_site; i++)
+		if (jit->site[i].helper >= 0)
+			img->helper[i] = moat_helper_find(prog->obj, jit->site[i].helper, prog->type);
+	return 0;
+}
+
+/* Copy what outlives the workspace. */
+static int keep(struct moat_image *img, const struct moat *jit)
+{
+	u32 i;
+
+	img->len = jit->len;
+	img->slot = malloc((jit->len + 1) * sizeof(*img->slot));
+	img->nr_trap = jit->nr_trap;
+	img->trap = copy(jit->trap, jit->nr_trap, sizeof(*img->trap));
+	img->nr_mark = jit->nr_mark;
+	img->mark = copy(jit->mark, jit->nr_mark, sizeof(*img->mark));
+	if (!img->slot || !img->trap || !img->mark || copy_callbacks(img, jit) || copy_sites(img, jit))
+		return -ENOMEM;
+	for (i = 0; i <= jit->len; i++)
+		img->slot[i] = jit->slot[i].start;
+	img->uses_segment = jit->basereg && jit->form == MOAT_BASE_SEGMENT;
+	return 0;
+}
+
+static void free_image(struct moat_image *img)
+{
+	if (img->bytes)
+		moat_code_free(img->pc, img->bytes);
+	free(img->slot);
+	free(img->site);
+	free(img->helper);
+	free(img->trap);
+	free(img->mark);
+	free(img->callback);
+	free(img);
+}
+
+/* Plan and emit; once more with far calls when the code came to lie out of reach of the host's functions. */
+static int build(struct moat_image *img)
+{
+	struct moat_program *prog = img->prog;
+	struct moat_options opt = options(prog);
+	struct moat jit;
+	void *work;
+	int err;
+
+	do {
+		work = calloc(1, moat_work_bytes(prog->len));
+		if (!work)
+			return -ENOMEM;
+		memset(&jit, 0, sizeof(jit));
+		err = moat_plan(&jit, prog->insn, prog->len, &opt, work);
+		if (!err)
+			err = emit(&jit, img);
+		if (!err)
+			err = keep(img, &jit);
+		free(jit.mark);
+		free(work);
+		if (err != -ERANGE || opt.far_calls)
+			return err;
+		opt.far_calls = true;
+	} while (true);
+}
+
+static u64 now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+int moat_program_compile(struct moat_program *prog)
+{
+	struct moat_image *img = calloc(1, sizeof(*img));
+	u64 start = now();
+	int err;
+
+	if (!img)
+		return -ENOMEM;
+	img->prog = prog;
+	err = moat_code_init() ?: moat_fault_init() ?: build(img);
+	if (err) {
+		moat_print(MOAT_WARN, "%s: %s: not compiled: %s", prog->obj->name, prog->name, strerror(-err));
+		free_image(img);
+		return err;
+	}
+	moat_image_publish(img);
+	prog->image = img;
+	prog->compile_ns = now() - start;
+	return 0;
+}
+
+/* No run is in it any more. */
+void moat_program_discard(struct moat_program *prog)
+{
+	if (!prog->image)
+		return;
+	moat_image_retract(prog->image);
+	free_image(prog->image);
+	prog->image = NULL;
+}
