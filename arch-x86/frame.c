@@ -84,15 +84,11 @@ static void enter_image(struct moat *jit, enum x64_reg frame, u32 args, u32 pc)
 	if (jit->calls)
 		x64_ins(b, X64_MOV_RM_R, X64_64, frame, x64_at(X64_RSP, X64_HOST_FRAME));
 	load_trusted(jit, frame);
-	if (jit->gates) {
-		if (args > 2)
-			x64_mov(b, X64_64, X64_TMP2, X64_RDX);
-		x64_save_rights(jit);
-		if (args > 2)
-			x64_mov(b, X64_64, X64_RDX, X64_TMP2);
-	}
+	if (args > 2)	/* R4 came behind the frame */
+		x64_mov(b, X64_64, X64_RCX, X64_R8);
+	x64_save_rights(jit, args > 2);
 	moat_mark(jit, MOAT_MARK_PROLOGUE, start);
-	x64_enter(jit, args > 2 ? X64_LIVE(X64_RDX) : 0, pc);
+	x64_enter(jit, args > 2 ? X64_LIVE(X64_RDX) | X64_LIVE(X64_RCX) : 0, pc);
 	clear_registers(jit, args);
 }
 
@@ -131,7 +127,7 @@ static void callback_entry(struct moat *jit, const struct moat_func *func)
 {
 	struct moat_buf *b = &jit->buf;
 
-	enter_image(jit, X64_RCX, 3, func->start);
+	enter_image(jit, X64_RCX, 4, func->start);
 	x64_local_call(jit, func->start, func->depth, jit->func_local[func - jit->func]);
 	x64_leave(jit, X64_LIVE(X64_RAX), func->start);
 	x64_ins(b, X64_MOV_R_RM, X64_64, X64_TMP2, x64_at(X64_RSP, X64_HOST_FRAME));

@@ -61,16 +61,19 @@ void x64_leave(struct moat *jit, u32 live, u32 pc)
 	gate(jit, jit->opt->host_pkru, live, pc, MOAT_MARK_LEAVE);
 }
 
-/* In the prologue: changes RAX, RCX, RDX. */
-void x64_save_rights(struct moat *jit)
+/* In the prologue: changes RAX, and RCX and RDX unless they hold arguments. */
+void x64_save_rights(struct moat *jit, bool args)
 {
+	u32 live = args ? X64_LIVE(X64_RDX) | X64_LIVE(X64_RCX) : 0;
 	struct moat_buf *b = &jit->buf;
 
 	if (!jit->gates)
 		return;
+	keep(jit, live, false);
 	x64_mov_imm(b, X64_RCX, 0);
 	x64_rdpkru(b);
 	x64_ins(b, X64_MOV_RM_R, X64_32, X64_RAX, x64_at(X64_RSP, X64_HOST_PKRU));
+	keep(jit, live, true);
 }
 
 /* In host state, RAX live: most callers have the host's rights already. */

@@ -73,7 +73,7 @@ enum x64_reg x64_value(struct moat *jit, u8 bpf, enum x64_reg tmp);
 #define X64_LIVE(reg)	(1u << (reg))
 void x64_enter(struct moat *jit, u32 live, u32 pc);
 void x64_leave(struct moat *jit, u32 live, u32 pc);
-void x64_save_rights(struct moat *jit);
+void x64_save_rights(struct moat *jit, bool args);
 void x64_restore_rights(struct moat *jit);
 
 /* call.c */

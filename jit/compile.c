@@ -30,6 +30,7 @@ static size_t tables(struct moat *jit, u32 len, void *work)
 	struct area a = { .at = work };
 
 	jit->op = carve(&a, len, sizeof(*jit->op));
+	jit->live = carve(&a, len, sizeof(*jit->live));
 	jit->slot = carve(&a, len + 1, sizeof(*jit->slot));
 	jit->func = carve(&a, MOAT_MAX_FUNCS, sizeof(*jit->func));
 	jit->func_entry = carve(&a, MOAT_MAX_FUNCS, sizeof(u32));

@@ -94,6 +94,7 @@ struct moat {
 	const struct moat_arch *arch;
 	u32 len;		/* BPF slots */
 	struct moat_op *op;
+	u16 *live;			/* fuse.c: registers live in front of each slot */
 	struct moat_slot *slot;		/* len + 1 */
 	struct moat_func *func;
 	u32 nr_func;
