@@ -141,6 +141,44 @@ static int copy_sites(struct moat_image *img, const struct moat *jit)
 	return 0;
 }
 
+static bool call_writes(const struct moat_program *prog, const struct bpf_insn *insn)
+{
+	const struct moat_helper *h;
+	u32 i;
+
+	if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg)
+		return false;
+	h = moat_helper_find(prog->obj, insn->imm, prog->type);
+	if (!h || h->packet || insn->imm == BPF_FUNC_tail_call)
+		return true;
+	for (i = 0; i < MOAT_MAX_ARGS; i++)
+		if (h->arg[i].kind == MOAT_ARG_MEM_OUT || h->arg[i].kind == MOAT_ARG_MAP_VALUE_OUT)
+			return true;
+	return false;
+}
+
+/*
+ * May a run leave the packet view other than it was laid?  Errs to the safe
+ * side: every store that is not into the own frame counts.  Only the program
+ * itself is hurt if it were wrong, by a stale packet in the next run.
+ */
+static bool program_writes(const struct moat_program *prog)
+{
+	u32 i;
+
+	for (i = 0; i < prog->len; i++) {
+		const struct bpf_insn *insn = &prog->insn[i];
+		u8 class = BPF_CLASS(insn->code);
+
+		if ((class == BPF_ST || class == BPF_STX) && insn->dst_reg != BPF_REG_10)
+			return true;
+		if (call_writes(prog, insn))
+			return true;
+		i += insn->code == (BPF_LD | BPF_IMM | BPF_DW);
+	}
+	return false;
+}
+
 /* Copy what outlives the workspace. */
 static int keep(struct moat_image *img, const struct moat *jit)
 {
@@ -156,6 +194,7 @@ static int keep(struct moat_image *img, const struct moat *jit)
 		return -ENOMEM;
 	for (i = 0; i <= jit->len; i++)
 		img->slot[i] = jit->slot[i].start;
+	img->writes = program_writes(img->prog);
 	img->uses_segment = jit->basereg && jit->form == MOAT_BASE_SEGMENT;
 	return 0;
 }

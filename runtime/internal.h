@@ -123,6 +123,7 @@ struct moat_image {
 	struct { u32 pc, at; } *callback;	/* BPF slot (the handle) and code offset of its entry, sorted by pc */
 	u32 nr_callback;
 	bool uses_segment;	/* sets the segment base */
+	bool writes;		/* may change the packet view: stores outside its frame, or calls what does */
 };
 void moat_image_publish(struct moat_image *img);	/* so that faults in it are ours */
 void moat_image_retract(struct moat_image *img);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From a running program into other code of programs: tail calls and callbacks. */
+#include <urcu.h>
+
+#include "views.h"
+
+#define TAIL_CALL	BPF_FUNC_tail_call
+
+/* The program array that the program names.  Mode none trusts what it passes. */
+static struct moat_map *tail_map(struct moat_run *run, u64 r2, u32 pc)
+{
+	struct moat_map *map;
+
+	if (run->domain->mode == MOAT_MODE_NONE)
+		return (struct moat_map *)(uintptr_t)r2;
+	map = moat_domain_map_at(run->domain, r2);
+	if (!map)
+		moat_run_audit(run, pc, TAIL_CALL, 2, r2, "not a map of this program");
+	if (map->type != BPF_MAP_TYPE_PROG_ARRAY)
+		moat_run_audit(run, pc, TAIL_CALL, 2, r2, "not a program array");
+	return map;
+}
+
+/* May a run of one program go on as one of the other?  As in the kernel, they must be of one type. */
+static bool compatible(const struct moat_program *from, const struct moat_program *to)
+{
+	return to && to->image && to->type == from->type && to->domain->mode == from->domain->mode;
+}
+
+/* Move the run into the target's domain.  False: no slot is left there. */
+static bool change_domain(struct moat_run *run, struct moat_domain *to)
+{
+	struct moat_slot_mem *old = run->slot, *slot;
+
+	slot = moat_slot_get(to, run->thread->cpu);
+	if (!slot)
+		return false;
+	moat_run_release(run);		/* records issued in the old domain mean nothing in the new one */
+	moat_view_move(run, slot);
+	moat_slot_put(old);
+	run->domain = to;
+	run->frame.cage = to->cage;
+	run->frame.stack = to->cage + slot->off + MOAT_STACK_BYTES;
+	return true;
+}
+
+/*
+ * What emitted code calls for bpf_tail_call().  The address to jump to, with
+ * the frame's r1 and r2 set, or 0: go on behind the call, as the kernel does
+ * when the element is empty or too many calls were made.
+ *
+ * The context is the run's own whatever R1 holds; all state of the run is the
+ * target's when this returns an address.
+ */
+u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
+{
+	struct moat_run *run = (struct moat_run *)f;
+	struct moat_map *map = tail_map(run, r2, run->image->site[site].pc);
+	struct moat_program *to;
+
+	if (!run->tail_calls)
+		return 0;
+	to = moat_map_program_at(map, (u32)r3);
+	if (!compatible(run->prog, to))
+		return 0;
+	if (to->domain != run->domain && !change_domain(run, to->domain))
+		return 0;
+	run->tail_calls--;
+	run->prog = to;
+	run->image = to->image;
+	return to->image->pc;
+}
+
+u64 moat_callback(struct moat_run *run, u64 handle, u64 r1, u64 r2, u64 r3, u64 r4)
+{
+	u64 (*entry)(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4);
+	u64 address = moat_image_callback(run->image, handle);
+
+	/* The audit has looked before; a helper that passes on something else ends the run. */
+	if (!address)
+		moat_run_fault(run, MOAT_FAULT_TRAP, 0, handle);
+	entry = (__typeof__(entry))(uintptr_t)address;
+	return entry(r1, r2, r3, &run->frame, r4);
+}
