@@ -62,9 +62,10 @@ static const char *called(const struct walk *w)
 	return helper_name(insn->imm);
 }
 
-static void set_label(struct walk *w, const struct moat_mark *mark)
+static void set_label(struct walk *w)
 {
 	const struct moat_trap *trap = find_trap(w);
+	const struct moat_mark *mark = find_mark(w);
 	const char *helper;
 
 	w->label[0] = 0;
@@ -76,21 +77,6 @@ static void set_label(struct walk *w, const struct moat_mark *mark)
 		return;
 	helper = mark->kind == MOAT_MARK_CALL ? called(w) : NULL;
 	snprintf(w->label, sizeof(w->label), "%s%s%s", moat_mark_name(mark->kind), helper ? " " : "", helper ?: "");
-}
-
-/* The return-site table holds addresses, not instructions. */
-static bool table_entry(struct walk *w, const struct moat_mark *mark)
-{
-	u32 left = w->code.bytes - w->at;
-	u64 v = 0;
-
-	if (!mark || mark->kind != MOAT_MARK_RETURNS || left < 8 || (w->at - mark->start) % 8)
-		return false;
-	memcpy(&v, (const u8 *)w->code.code + w->at, 8);
-	w->insn.bytes = 8;
-	snprintf(w->insn.operation, sizeof(w->insn.operation), ".quad");
-	snprintf(w->insn.operands, sizeof(w->insn.operands), "0x%llx", (unsigned long long)v);
-	return true;
 }
 
 /* Empty slots (second halves, fused instructions) are skipped; the prologue comes before the first. */
@@ -108,16 +94,11 @@ static bool slot_starts(const struct walk *w)
 /* Decode what is at w->at; false at the end. */
 static bool step(struct walk *w)
 {
-	const struct moat_mark *mark;
-
 	if (w->at >= w->code.bytes)
 		return false;
 	find_slot(w);
-	mark = find_mark(w);
-	if (!table_entry(w, mark))
-		cli_disasm(w->disasm, (const u8 *)w->code.code + w->at, w->code.bytes - w->at,
-			   w->at, &w->insn);
-	set_label(w, mark);
+	cli_disasm(w->disasm, (const u8 *)w->code.code + w->at, w->code.bytes - w->at, w->at, &w->insn);
+	set_label(w);
 	return true;
 }
 
