@@ -8,19 +8,20 @@
 #include "check.h"
 #include "touch.h"
 
-/* rax = *rdi; *rdi = rsi; a failed check; an endless loop.  One BPF slot each. */
+/* rax = *rdi; *rdi = rsi; a failed check; an endless loop; a trap that no table knows; GS base = rdi, rax = *rsi. */
 static const u8 code[] = {
 	0x48, 0x8b, 0x07, 0xc3,
 	0x48, 0x89, 0x37, 0xc3,
 	0x0f, 0x0b,
 	0xeb, 0xfe,
 	0x0f, 0x0b,
+	0xf3, 0x48, 0x0f, 0xae, 0xdf, 0x48, 0x8b, 0x06, 0xc3,
 };
-enum { LOAD = 0, STORE = 4, CHECKED = 8, LOOP = 10, UNKNOWN = 12 };
-static u32 slots[] = { 0, 4, 8, 10, 12, 14 };
+enum { LOAD = 0, STORE = 4, CHECKED = 8, LOOP = 10, UNKNOWN = 12, SEGMENT = 14 };
+static u32 slots[] = { 0, 4, 8, 10, 12, 14, sizeof(code) };
 static struct moat_trap traps[] = { { .at = CHECKED, .pc = 2, .kind = MOAT_FAULT_FUEL } };
 static struct moat_image image = {
-	.len = 5, .slot = slots, .trap = traps, .nr_trap = ARRAY_SIZE(traps), .bytes = sizeof(code),
+	.len = 6, .slot = slots, .trap = traps, .nr_trap = ARRAY_SIZE(traps), .bytes = sizeof(code),
 };
 
 static void test_code(void)
@@ -138,7 +139,7 @@ static void test_restored(void)
 	__builtin_ia32_ldmxcsr(was | 0x6000);
 	if (moat_have_segment())
 		asm volatile("wrgsbase %0" : : "r"(0x1234567000ull));
-	enter(&run, &none, LOAD, 0x10, 0, &result);
+	CHECK(!enter(&run, &none, moat_have_segment() ? SEGMENT : LOAD, 0x10, 0x10, &result), "no fault");
 	csr = __builtin_ia32_stmxcsr();
 	asm volatile("fnstcw %0" : "=m"(cw));
 	asm volatile("fldcw %0" : : "m"(cw_was));
