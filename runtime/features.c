@@ -70,6 +70,11 @@ enum moat_mode moat_mode_best(void)
 	return MOAT_MODE_BASEREG;
 }
 
+int moat_num_possible_cpus(void)
+{
+	return MOAT_MAX_CPUS;
+}
+
 /* The table ---------------------------------------------------------------- */
 
 #define MAX_FEATURES	16
