@@ -27,6 +27,45 @@ static json_object *json_row(const char *name, const char *is, bool yes, const c
 	return o;
 }
 
+/*
+ * The library's table ends with a row for each mode, which says how the mode
+ * was proved.  One name ("pku") is a mode's and the CPU's: the last row counts.
+ */
+static const struct moat_feature *mode_row(const struct moat_feature *f, size_t n, int mode)
+{
+	while (n--)
+		if (!strcmp(f[n].name, moat_mode_name(mode)))
+			return &f[n];
+	return NULL;
+}
+
+static bool is_mode_row(const struct moat_feature *f, size_t n, size_t i)
+{
+	int m;
+
+	for (m = 0; m < MOAT_NR_MODES; m++)
+		if (mode_row(f, n, m) == &f[i])
+			return true;
+	return false;
+}
+
+/* Is the mode enforced, and how or why not. */
+static bool mode_state(const struct moat_feature *f, size_t n, int mode, const char **why)
+{
+	const struct moat_feature *row = mode_row(f, n, mode);
+
+	*why = NULL;
+	if (moat_mode_enforced(mode, why)) {
+		if (!*why)
+			*why = "not available";
+		return false;
+	}
+	*why = row && row->detail ? row->detail : "";
+	if (!strncmp(*why, "enforced: ", strlen("enforced: ")))
+		*why += strlen("enforced: ");
+	return true;
+}
+
 static void print_json(void)
 {
 	json_object *o = json_object_new_object(), *modes = json_object_new_array();
@@ -38,12 +77,12 @@ static void print_json(void)
 	int m;
 
 	for (m = 0; m < MOAT_NR_MODES; m++) {
-		why = NULL;
-		yes = !moat_mode_enforced(m, &why);
+		yes = mode_state(f, n, m, &why);
 		json_object_array_add(modes, json_row(moat_mode_name(m), "enforced", yes, why));
 	}
 	for (i = 0; i < n; i++)
-		json_object_array_add(list, json_row(f[i].name, "present", f[i].present, f[i].detail));
+		if (!is_mode_row(f, n, i))
+			json_object_array_add(list, json_row(f[i].name, "present", f[i].present, f[i].detail));
 	add(o, "version", json_object_new_string(moat_version()));
 	add(o, "auto", json_object_new_string(moat_mode_name(moat_mode_best())));
 	add(o, "modes", modes);
@@ -62,18 +101,16 @@ static void print_text(void)
 
 	printf("Isolation modes:\n");
 	for (m = 0; m < MOAT_NR_MODES; m++) {
-		why = NULL;
-		yes = !moat_mode_enforced(m, &why);
-		if (m == MOAT_MODE_NONE && yes)
-			why = "nothing to enforce: a plain JIT";
+		yes = mode_state(f, n, m, &why);
 		printf("  %-14s %-14s %s\n", moat_mode_name(m),
 		       m == MOAT_MODE_NONE ? (yes ? "available" : "not available") :
-		       yes ? "enforced" : "not enforced", why ? why : "");
+		       yes ? "enforced" : "not enforced", why);
 	}
 	printf("  %-14s %s\n\nMachine:\n", "auto", moat_mode_name(moat_mode_best()));
 	for (i = 0; i < n; i++)
-		printf("  %-14s %-14s %s\n", f[i].name, f[i].present ? "yes" : "no",
-		       f[i].detail ? f[i].detail : "");
+		if (!is_mode_row(f, n, i))
+			printf("  %-14s %-14s %s\n", f[i].name, f[i].present ? "yes" : "no",
+			       f[i].detail ? f[i].detail : "");
 }
 
 int cmd_features(int argc, char **argv)

@@ -109,7 +109,8 @@ static int run_command(int argc, char **argv)
 	return cmd->fn(argc, argv);
 }
 
-int main(int argc, char **argv)
+/* Global options; false: the command is over, with its exit status in *@status. */
+static bool parse_global(int argc, char **argv, int *status)
 {
 	static const struct option options[] = {
 		{ "version", no_argument, NULL, 'V' },
@@ -119,34 +120,33 @@ int main(int argc, char **argv)
 	bool version = false;
 	int c;
 
-	cli_messages();
 	opterr = 0;
+	*status = CLI_OK;
 	while ((c = getopt_long(argc, argv, "+jphVd", options, NULL)) != -1) {
-		switch (c) {
-		case OPT_JSON:
-			cli.json = true;
-			break;
-		case 'p':
-		case OPT_PRETTY:
-			cli.json = cli.pretty = true;
-			break;
-		case 'd':
-		case OPT_DEBUG:
-			cli.debug = true;
-			break;
-		case 'V':
-			version = true;
-			break;
-		case OPT_HELP:
+		if (c == OPT_HELP) {
 			print_help();
-			return finish(CLI_OK);
-		default:
-			return finish(cli_usage(NULL, "unknown option '%s'", argv[optind - 1]));
+			return false;
 		}
+		if (c == '?') {
+			*status = cli_usage(NULL, "unknown option '%s'", argv[optind - 1]);
+			return false;
+		}
+		version |= c == 'V';
+		cli.json |= c == OPT_JSON || c == 'p' || c == OPT_PRETTY;
+		cli.pretty |= c == 'p' || c == OPT_PRETTY;
+		cli.debug |= c == 'd' || c == OPT_DEBUG;
 	}
-	if (version) {
+	if (version)
 		print_version();
-		return finish(CLI_OK);
-	}
-	return finish(run_command(argc - optind, argv + optind));
+	return !version;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	cli_messages();
+	if (parse_global(argc, argv, &status))
+		status = run_command(argc - optind, argv + optind);
+	return finish(status);
 }
