@@ -27,6 +27,13 @@ static int callee(void *arg, s32 id, struct moat_callee *out)
 	return 0;
 }
 
+static bool known(void *arg, s32 id)
+{
+	const struct moat_program *prog = arg;
+
+	return moat_helper_find(prog->obj, id, prog->type);
+}
+
 static bool is_plain(const struct moat_program *prog)
 {
 	return prog->type == BPF_PROG_TYPE_UNSPEC;
@@ -48,6 +55,7 @@ static struct moat_options options(struct moat_program *prog)
 		.call = (uintptr_t)moat_call,
 		.tail = (uintptr_t)moat_tail,
 		.packet = (uintptr_t)moat_packet,
+		.known = known,
 		.callee = callee,
 		.arg = prog,
 		.log = { log_line, prog },
