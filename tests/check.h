@@ -17,7 +17,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-static _Atomic unsigned int check_passed, check_failed, check_skipped;
+/* Weak: one set for all files of a program. */
+__attribute__((__weak__)) _Atomic unsigned int check_passed, check_failed, check_skipped;
 
 __attribute__((__format__(printf, 5, 6)))
 static inline bool check_count(bool ok, const char *file, int line, const char *what, const char *fmt, ...)
