@@ -227,6 +227,7 @@ struct moat_run {
 	bool packet_writable;		/* xdp, tc; not socket filters */
 	u32 tail_calls;			/* left */
 	struct moat_issued issued[MOAT_MAX_ISSUED];
+	u32 nr_issued;			/* that are not free; starts 0 */
 	u32 scratch;			/* bytes used at the low end of the stack piece, for keys given to callbacks; starts 0 */
 	u64 host_segment;		/* GS base of the host, to restore on a fault */
 	u32 host_pkru;			/* rights of the caller, to restore on a fault */
@@ -296,6 +297,7 @@ struct moat_map {
 	struct moat_map *inner;		/* template, for maps of maps */
 	const void *initial;		/* .data, .rodata: first value */
 	void *data;			/* the type's own, host memory */
+	_Atomic u64 last_handle;	/* what moat_domain_handle() said last, in some domain; 0: nothing yet */
 	struct moat_naming *naming;	/* domains that name this map because a map of maps holds it */
 	struct moat_domain **domain;	/* domains that name this map; under the object's lock */
 	u32 nr_domain;

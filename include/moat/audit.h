@@ -52,6 +52,7 @@ struct moat_helper {
 	__u8 ret;		/* enum moat_ret_kind */
 	__u8 packet;		/* changes packet pointers (data, data_end) */
 	struct moat_arg_proto arg[MOAT_MAX_ARGS];
+	__u64 map_types;	/* bit t: takes maps of enum bpf_map_type t; 0: of any type */
 };
 
 #endif
