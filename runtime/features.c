@@ -97,20 +97,28 @@ __printf(3, 4) static void add(const char *name, bool present, const char *fmt, 
 }
 
 #if defined(__x86_64__)
+static void add_bit(const char *name, u32 leaf, u32 bit, const char *what)
+{
+	bool present = leaf >> bit & 1;
+
+	add(name, present, "%s", present ? what : "the CPU does not have it");
+}
+
+/* CPUID leaf 1, and leaf 7 (Intel SDM 2A). */
 static void add_cpu(void)
 {
-	u32 a, b = 0, c = 0, d, c1 = 0;
 	bool fsgsbase = getauxval(AT_HWCAP2) & 2;
+	u32 a, b, b7 = 0, c1 = 0, c7 = 0, d;
+	const char *why = "";
 
 	__get_cpuid(1, &a, &b, &c1, &d);
-	b = 0;
-	__get_cpuid_count(7, 0, &a, &b, &c, &d);
-	add("pku", c & 1 << 3, "protection keys, in the CPU");
-	add("ospke", c & 1 << 4, "protection keys, switched on by the kernel");
-	add("fsgsbase", fsgsbase, "segment base set without a system call%s",
-	    !fsgsbase && b & 1 ? ": switched off by the kernel" : "");
-	add("bmi2", b & 1 << 8, "shifts that leave the flags alone");
-	add("movbe", c1 & 1 << 22, "loads and stores that swap bytes");
+	__get_cpuid_count(7, 0, &a, &b7, &c7, &d);
+	add_bit("pku", c7, 3, "protection keys");
+	add("ospke", moat_have_pku(&why), "%s", *why ? why : "protection keys, switched on by the kernel");
+	add("fsgsbase", fsgsbase, "%s", fsgsbase ? "the segment base is set without a system call" :
+	    b7 & 1 ? "the kernel has it switched off" : "the CPU does not have it");
+	add_bit("bmi2", b7, 8, "shifts that leave the flags alone");
+	add_bit("movbe", c1, 22, "loads and stores that swap bytes");
 }
 #else
 static void add_cpu(void)
