@@ -27,7 +27,7 @@ struct flavour {
 static const struct flavour plain[] = {
 	{ "straight", 12, .share = 30 },
 	{ "calls", 40, .calls = true, .share = 30 },
-	{ "null", 30, .calls = true, .null = true, .share = 15 },
+	{ "null page", 30, .calls = true, .null = true, .share = 15 },
 	{ "packet", 30, .packet = true, .calls = true, .share = 15 },
 	{ "large", 600, .calls = true, .share = 9 },
 	{ "huge", 4000, .calls = true, .share = 1 },
@@ -146,8 +146,6 @@ static void shrink(const struct variant *v, u64 seed, char text[WORLD_TEXT])
 				again = true;
 			}
 		}
-		if (n == 2)	/* a wide instruction, then single ones */
-			continue;
 	}
 }
 
@@ -171,7 +169,7 @@ static void print_program(void)
 
 static bool run_variant(const struct variant *v, u64 seed, const struct flavour *f)
 {
-	char text[WORLD_TEXT] = "", first[WORLD_TEXT];
+	char text[WORLD_TEXT] = "";
 	enum outcome outcome;
 
 	current_variant = v->name;
@@ -186,7 +184,7 @@ static bool run_variant(const struct variant *v, u64 seed, const struct flavour 
 	}
 	if (CHECK(outcome == SAME, "seed %llu (%s) in %s: %s", (unsigned long long)seed, f->name, v->name, text))
 		return true;
-	strcpy(first, text);
+	moat_set_print(NULL);
 	shrink(v, seed, text);
 	fprintf(stderr, "shrunk: %s\n", text);
 	print_program();
