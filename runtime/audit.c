@@ -226,48 +226,46 @@ u64 moat_packet(u64 offset, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame
 
 /* Objects that runs hold --------------------------------------------------- */
 
+static_assert(MOAT_MAX_ISSUED < 32, "moat_run.issued_busy has a bit for each");
+
 struct moat_issued *moat_issued_find(struct moat_run *run, u64 p)
 {
-	u32 i;
+	u32 busy;
 
-	if (!run->nr_issued || (!run->domain->basereg && p >> 32))
+	if (!run->domain->basereg && p >> 32)
 		return NULL;
-	for (i = 0; i < MOAT_MAX_ISSUED; i++)
-		if (run->issued[i].kind == MOAT_ISSUED_RINGBUF && run->issued[i].off == (u32)p)
-			return &run->issued[i];
+	for (busy = run->issued_busy; busy; busy &= busy - 1) {
+		struct moat_issued *issued = &run->issued[__builtin_ctz(busy)];
+
+		if (issued->kind == MOAT_ISSUED_RINGBUF && issued->off == (u32)p)
+			return issued;
+	}
 	return NULL;
 }
 
 struct moat_issued *moat_issue(struct moat_run *run, enum moat_issued_kind kind)
 {
-	u32 i;
+	u32 i = __builtin_ctz(~run->issued_busy);
 
-	for (i = 0; i < MOAT_MAX_ISSUED; i++) {
-		if (run->issued[i].kind != MOAT_ISSUED_FREE)
-			continue;
-		run->issued[i].kind = kind;
-		run->nr_issued++;
-		return &run->issued[i];
-	}
-	return NULL;
+	if (i >= MOAT_MAX_ISSUED)
+		return NULL;
+	run->issued_busy |= 1u << i;
+	run->issued[i].kind = kind;
+	return &run->issued[i];
 }
 
 void moat_issued_done(struct moat_run *run, struct moat_issued *issued)
 {
 	issued->kind = MOAT_ISSUED_FREE;
-	run->nr_issued--;
+	run->issued_busy &= ~(1u << (issued - run->issued));
 }
 
 void moat_run_release(struct moat_run *run)
 {
-	u32 i;
-
 	run->scratch = 0;
-	for (i = 0; run->nr_issued && i < MOAT_MAX_ISSUED; i++) {
-		struct moat_issued *issued = &run->issued[i];
+	while (run->issued_busy) {
+		struct moat_issued *issued = &run->issued[__builtin_ctz(run->issued_busy)];
 
-		if (issued->kind != MOAT_ISSUED_RINGBUF)
-			continue;
 		moat_print(MOAT_DEBUG, "map '%s': a record that the program still held is discarded",
 			   issued->map->name);
 		moat_ring_commit(issued->map, issued->private, true, 0);

@@ -227,7 +227,7 @@ struct moat_run {
 	bool packet_writable;		/* xdp, tc; not socket filters */
 	u32 tail_calls;			/* left */
 	struct moat_issued issued[MOAT_MAX_ISSUED];
-	u32 nr_issued;			/* that are not free; starts 0 */
+	u32 issued_busy;		/* bit i: issued[i] is held; starts 0 */
 	u32 scratch;			/* bytes used at the low end of the stack piece, for keys given to callbacks; starts 0 */
 	u64 host_segment;		/* GS base of the host, to restore on a fault */
 	u32 host_pkru;			/* rights of the caller, to restore on a fault */

@@ -125,7 +125,7 @@ static int begin(struct batch *b, struct moat_program *prog, void *user)
 	run->outer = moat_self->run;
 	run->user = user;
 	run->packet_writable = b->lay.writable;
-	memset(run->issued, 0, sizeof(run->issued));
+	run->issued_busy = 0;
 	run->fault.kind = MOAT_FAULT_NONE;
 	set_program(run, prog, slot);
 	moat_fault_arm(run);
