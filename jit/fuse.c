@@ -214,7 +214,7 @@ static bool rotate_step(struct rotate *r, const struct moat_op *op, bool is64, b
 static bool fuse_rotate_width(struct moat *jit, u32 i, bool is64)
 {
 	struct rotate r = { .root = jit->op[i].src };
-	struct moat_op *last;
+	struct moat_op *last = &jit->op[i];
 	bool stop = false;
 	u32 j, k;
 
