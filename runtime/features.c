@@ -41,7 +41,7 @@ int moat_mode_enforced(enum moat_mode mode, const char **why)
 {
 	const char *reason;
 
-	if (mode >= MOAT_NR_MODES) {
+	if (mode == MOAT_MODE_AUTO || mode >= MOAT_NR_MODES) {
 		if (why)
 			*why = "there is no such mode";
 		return -EOPNOTSUPP;
@@ -139,7 +139,7 @@ static void fill(void)
 		    (unsigned long long)moat_heap.hi, (unsigned long long)(moat_heap.hi - moat_heap.lo) >> 20);
 	add("page size", true, "%ld", sysconf(_SC_PAGESIZE));
 	add("possible CPUs", true, "%d", moat_num_possible_cpus());
-	for (i = 0; i < MOAT_NR_MODES; i++) {
+	for (i = MOAT_MODE_NONE; i < MOAT_NR_MODES; i++) {
 		int err = moat_mode_enforced(i, &why);
 
 		if (i == MOAT_MODE_NONE && !err)

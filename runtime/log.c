@@ -37,6 +37,7 @@ const char *moat_version(void)
 }
 
 static const char *const mode_name[MOAT_NR_MODES] = {
+	[MOAT_MODE_AUTO] = "auto",
 	[MOAT_MODE_NONE] = "none",
 	[MOAT_MODE_BASEREG] = "basereg",
 	[MOAT_MODE_PKU] = "pku",
@@ -45,8 +46,6 @@ static const char *const mode_name[MOAT_NR_MODES] = {
 
 const char *moat_mode_name(enum moat_mode mode)
 {
-	if (mode == MOAT_MODE_AUTO)
-		return "auto";
 	return mode < MOAT_NR_MODES ? mode_name[mode] : "unknown";
 }
 
@@ -54,10 +53,6 @@ int moat_mode_parse(const char *name, enum moat_mode *mode)
 {
 	u32 i;
 
-	if (!strcmp(name, "auto")) {
-		*mode = MOAT_MODE_AUTO;
-		return 0;
-	}
 	for (i = 0; i < MOAT_NR_MODES; i++) {
 		if (!strcmp(name, mode_name[i])) {
 			*mode = i;

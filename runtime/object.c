@@ -123,7 +123,7 @@ static struct moat_object *new_object(const struct moat_open_opts *opts, const c
 	obj->helpers = GET(opts, helpers, NULL);
 	obj->nr_helpers = obj->helpers ? GET(opts, nr_helpers, 0) : 0;
 	err = !obj->name || !obj->elf ? -ENOMEM : check_helpers(obj);
-	if (!err && ((obj->mode >= MOAT_NR_MODES && obj->mode != MOAT_MODE_AUTO) || obj->form > MOAT_BASE_SEGMENT)) {
+	if (!err && (obj->mode >= MOAT_NR_MODES || obj->form > MOAT_BASE_SEGMENT)) {
 		moat_print(MOAT_WARN, "%s: no such mode or base form", obj->name);
 		err = -EINVAL;
 	}

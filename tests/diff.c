@@ -284,7 +284,7 @@ static void skip_missing(void)
 	const char *why;
 	u32 mode;
 
-	for (mode = 0; mode < MOAT_NR_MODES; mode++)
+	for (mode = MOAT_MODE_NONE; mode < MOAT_NR_MODES; mode++)
 		if (moat_mode_enforced(mode, &why))
 			SKIP(moat_mode_name(mode), why);
 }

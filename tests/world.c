@@ -250,7 +250,7 @@ int world_init(struct world *w, const char *only)
 	u32 mode, f, c;
 
 	memset(canary, 0xa5, sizeof(canary));
-	for (mode = 0; mode < MOAT_NR_MODES; mode++) {
+	for (mode = MOAT_MODE_NONE; mode < MOAT_NR_MODES; mode++) {
 		bool base = mode == MOAT_MODE_BASEREG || mode == MOAT_MODE_PKU_BASEREG;
 		const char *why;
 

@@ -13,12 +13,12 @@
  *	pku+basereg	WRPKRU gates	base register	both
  */
 enum moat_mode {
+	MOAT_MODE_AUTO,		/* the strongest mode that this machine enforces; what a zeroed option struct asks for */
 	MOAT_MODE_NONE,
 	MOAT_MODE_BASEREG,
 	MOAT_MODE_PKU,
 	MOAT_MODE_PKU_BASEREG,
 	MOAT_NR_MODES,
-	MOAT_MODE_AUTO = 255,	/* the strongest mode that this machine enforces */
 };
 
 /* Rights of a domain on a piece of memory. */

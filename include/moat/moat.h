@@ -74,13 +74,13 @@ MOAT_API int moat_num_possible_cpus(void);
 struct moat_open_opts {
 	size_t sz;
 	const char *name;		/* for messages; default: file name */
-	enum moat_mode mode;		/* MOAT_MODE_AUTO (see MOAT_OPEN_OPTS) */
+	enum moat_mode mode;		/* 0 is MOAT_MODE_AUTO */
 	__u8 base_form;			/* 0: chosen per program; 1: register; 2: segment */
 	const struct moat_helper *helpers;	/* the host's own, added to the built-in ones; kept by reference */
 	size_t nr_helpers;
 };
 #define MOAT_OPEN_OPTS(var, ...) \
-	struct moat_open_opts var = { .sz = sizeof(var), .mode = MOAT_MODE_AUTO, __VA_ARGS__ }
+	struct moat_open_opts var = { .sz = sizeof(var), __VA_ARGS__ }
 
 MOAT_API struct moat_object *moat_object__open_file(const char *path, const struct moat_open_opts *opts);
 MOAT_API struct moat_object *moat_object__open_mem(const void *elf, size_t bytes, const struct moat_open_opts *opts);

@@ -43,7 +43,7 @@ static bool is_mode_row(const struct moat_feature *f, size_t n, size_t i)
 {
 	int m;
 
-	for (m = 0; m < MOAT_NR_MODES; m++)
+	for (m = MOAT_MODE_NONE; m < MOAT_NR_MODES; m++)
 		if (mode_row(f, n, m) == &f[i])
 			return true;
 	return false;
@@ -76,7 +76,7 @@ static void print_json(void)
 	bool yes;
 	int m;
 
-	for (m = 0; m < MOAT_NR_MODES; m++) {
+	for (m = MOAT_MODE_NONE; m < MOAT_NR_MODES; m++) {
 		yes = mode_state(f, n, m, &why);
 		json_object_array_add(modes, json_row(moat_mode_name(m), "enforced", yes, why));
 	}
@@ -100,7 +100,7 @@ static void print_text(void)
 	int m;
 
 	printf("Isolation modes:\n");
-	for (m = 0; m < MOAT_NR_MODES; m++) {
+	for (m = MOAT_MODE_NONE; m < MOAT_NR_MODES; m++) {
 		yes = mode_state(f, n, m, &why);
 		printf("  %-14s %-14s %s\n", moat_mode_name(m),
 		       m == MOAT_MODE_NONE ? (yes ? "available" : "not available") :

@@ -82,7 +82,7 @@ int cli_mode(const char *command, const char *text, enum moat_mode *mode)
 	}
 	if (!moat_mode_parse(text, mode))
 		return CLI_OK;
-	for (m = 0; m < MOAT_NR_MODES; m++)
+	for (m = MOAT_MODE_NONE; m < MOAT_NR_MODES; m++)
 		len += snprintf(names + len, sizeof(names) - len, ", %s", moat_mode_name(m));
 	return cli_usage(command, "unknown isolation mode '%s'; there are: %s", text, names);
 }
