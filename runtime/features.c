@@ -109,12 +109,13 @@ static void add_cpu(void)
 {
 	bool fsgsbase = getauxval(AT_HWCAP2) & 2;
 	u32 a, b, b7 = 0, c1 = 0, c7 = 0, d;
-	const char *why = "";
+	const char *why = "protection keys, switched on by the kernel";
+	bool ospke = moat_have_pku(&why);
 
 	__get_cpuid(1, &a, &b, &c1, &d);
 	__get_cpuid_count(7, 0, &a, &b7, &c7, &d);
 	add_bit("pku", c7, 3, "protection keys");
-	add("ospke", moat_have_pku(&why), "%s", *why ? why : "protection keys, switched on by the kernel");
+	add("ospke", ospke, "%s", why);
 	add("fsgsbase", fsgsbase, "%s", fsgsbase ? "the segment base is set without a system call" :
 	    b7 & 1 ? "the kernel has it switched off" : "the CPU does not have it");
 	add_bit("bmi2", b7, 8, "shifts that leave the flags alone");
