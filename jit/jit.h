@@ -114,8 +114,7 @@ struct moat {
 	bool gates, basereg;	/* what the mode consists of */
 	u8 form;		/* chosen: enum moat_base_form */
 	u16 regs;		/* BPF registers named anywhere */
-	bool uses_cage, uses_fuel, uses_frame, uses_loop, calls, has_local, loops;
-	u32 accesses;		/* cage-formed accesses */
+	bool uses_cage, uses_fuel, uses_frame, uses_loop, calls, has_local;
 	u32 *gate_at;		/* code offsets of the rights-changing instructions of the gates */
 	u32 nr_gate;
 	u32 pad;		/* trap instructions in front of the tables, to move displacements */

@@ -125,8 +125,7 @@ static void place_exits(struct moat *jit, struct moat_func *f)
 
 static void summarise(struct moat *jit)
 {
-	u32 f, i, accesses = 0;
-	bool loops = false;
+	u32 f, i;
 
 	for (f = 0; f < jit->nr_func; f++) {
 		struct moat_func *func = &jit->func[f];
@@ -142,8 +141,6 @@ static void summarise(struct moat *jit)
 			jit->uses_fuel |= is_loop(op) || op->kind == MOAT_LOCAL || op->kind == MOAT_FUNC;
 			jit->uses_loop |= is_fetch_loop(op);
 			jit->uses_cage |= op->guard == MOAT_GUARD_CAGE;
-			accesses += op->guard == MOAT_GUARD_CAGE;
-			loops |= is_loop(op) || func->is_callback;
 		}
 		jit->regs |= func->regs;
 		jit->calls |= func->calls || func->is_callback;
@@ -154,8 +151,6 @@ static void summarise(struct moat *jit)
 		jit->uses_frame = true;
 	if (jit->gates && jit->basereg && jit->nr_func > 1)
 		jit->uses_cage = true;
-	jit->loops = loops;
-	jit->accesses = accesses;
 }
 
 int moat_plan_ops(struct moat *jit)

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* ns per run of each program in every mode, relative to mode none. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+#define MAX_PROGRAMS	64
+#define ROUND_NS	2e6	/* how long one measurement lasts */
+
+struct row {
+	char name[64];
+	__u32 size;			/* of the packet */
+	struct moat_program *prog[MAX_VARIANTS];
+	int fd;
+	__u32 repeat;
+	double ns[MAX_VARIANTS];	/* 0: not measured */
+	__u32 bytes[MAX_VARIANTS];
+};
+
+static struct row rows[MAX_PROGRAMS];
+static int nr_rows;
+
+double geomean(const double *ratio, int n)
+{
+	double sum = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		sum += log(ratio[i]);
+	return n ? exp(sum / n) : 0;
+}
+
+static bool present(const struct row *r, int v)
+{
+	return variants[v].kernel ? r->fd >= 0 : r->prog[v] != NULL;
+}
+
+static double measure(struct row *r, int v)
+{
+	double start = now_ns();
+
+	if (variants[v].kernel)
+		return kernel_run(r->fd, packet, r->size, r->repeat);
+	if (moat_run_repeat(r->prog[v], packet, r->size, r->repeat))
+		return 0;
+	return (now_ns() - start) / r->repeat;
+}
+
+/* So many repetitions that one measurement takes about ROUND_NS. */
+static void calibrate(struct row *r)
+{
+	double ns;
+
+	for (r->repeat = 16; r->repeat < 1 << 24; r->repeat *= 4) {
+		ns = measure(r, 0);
+		if (ns * r->repeat > ROUND_NS / 8)
+			break;
+	}
+	if (ns > 0)
+		r->repeat = ROUND_NS / ns + 1;
+}
+
+static void collect(const char *path)
+{
+	struct moat_object *obj[MAX_VARIANTS] = { 0 };
+	struct moat_program *p = NULL;
+	void *kernel = NULL;
+	int v;
+
+	for (v = 0; v < nr_variants; v++) {
+		if (variants[v].absent)
+			continue;
+		if (variants[v].kernel) {
+			int err = kernel_load(path, &kernel);
+
+			if (err)
+				variants[v].absent = err == -EPERM ? "bpf(2) is not allowed" : "the kernel refused the object";
+		} else {
+			obj[v] = moat_load(path, &variants[v]);
+		}
+	}
+	while (obj[0] && (p = moat_object__next_program(obj[0], p)) && nr_rows < MAX_PROGRAMS) {
+		struct row *r = &rows[nr_rows++];
+
+		snprintf(r->name, sizeof(r->name), "%s", moat_program__name(p));
+		r->size = strcmp(r->name, "payload_sum") ? SMALL_PACKET : sizeof(packet);
+		r->fd = kernel ? kernel_prog(kernel, r->name) : -1;
+		for (v = 0; v < nr_variants; v++) {
+			struct moat_code code;
+
+			if (obj[v])
+				r->prog[v] = moat_object__find_program_by_name(obj[v], r->name);
+			if (r->prog[v] && !moat_program__code(r->prog[v], &code))
+				r->bytes[v] = code.bytes;
+			else if (variants[v].kernel && r->fd >= 0)
+				r->bytes[v] = kernel_code_bytes(r->fd);
+		}
+	}
+}
+
+static void measure_all(void)
+{
+	int round, i, v;
+
+	for (i = 0; i < nr_rows; i++)
+		calibrate(&rows[i]);
+	for (round = 0; round < rounds; round++) {
+		for (i = 0; i < nr_rows; i++) {
+			for (v = 0; v < nr_variants; v++) {
+				double ns = present(&rows[i], v) ? measure(&rows[i], v) : 0;
+
+				if (ns > 0 && (!rows[i].ns[v] || ns < rows[i].ns[v]))
+					rows[i].ns[v] = ns;
+			}
+		}
+		if (!json)
+			fprintf(stderr, "\rround %d of %d", round + 1, rounds);
+	}
+	if (!json)
+		fprintf(stderr, "\r%20s\r", "");
+}
+
+/* Geometric mean of column @v over column @base, of the rows that have both. */
+static double column_mean(int v, int base, bool bytes)
+{
+	double ratio[MAX_PROGRAMS];
+	int i, n = 0;
+
+	for (i = 0; i < nr_rows; i++) {
+		double a = bytes ? rows[i].bytes[v] : rows[i].ns[v], b = bytes ? rows[i].bytes[base] : rows[i].ns[base];
+
+		if (a > 0 && b > 0)
+			ratio[n++] = a / b;
+	}
+	return geomean(ratio, n);
+}
+
+static void print_table(void)
+{
+	int i, v;
+
+	printf("\nns per run, and relative to %s (best of %d interleaved rounds)\n%-16s", variants[0].name, rounds, "");
+	for (v = 0; v < nr_variants; v++)
+		printf(" %17s", variants[v].name);
+	for (i = 0; i < nr_rows; i++) {
+		printf("\n%-16s", rows[i].name);
+		for (v = 0; v < nr_variants; v++) {
+			if (rows[i].ns[v] > 0)
+				printf(" %9.1f  (%4.2f)", rows[i].ns[v], rows[i].ns[v] / rows[i].ns[0]);
+			else
+				printf(" %17s", "-");
+		}
+	}
+	printf("\n%-16s", "geometric mean");
+	for (v = 0; v < nr_variants; v++)
+		printf(" %16.3f ", column_mean(v, 0, false));
+	printf("\n%-16s", "code size");
+	for (v = 0; v < nr_variants; v++)
+		printf(" %16.3f ", column_mean(v, 0, true));
+	printf("\n");
+	for (v = 0; v < nr_variants; v++)
+		if (variants[v].absent)
+			printf("%s: not measured: %s\n", variants[v].name, variants[v].absent);
+}
+
+static void add_json(json_object *out)
+{
+	json_object *list = json_object_new_array(), *mean = json_object_new_object();
+	int i, v;
+
+	for (i = 0; i < nr_rows; i++) {
+		json_object *row = json_object_new_object();
+
+		json_object_object_add(row, "name", json_object_new_string(rows[i].name));
+		for (v = 0; v < nr_variants; v++)
+			if (rows[i].ns[v] > 0)
+				json_object_object_add(row, variants[v].name, json_object_new_double(rows[i].ns[v]));
+		json_object_array_add(list, row);
+	}
+	for (v = 0; v < nr_variants; v++)
+		if (!variants[v].absent)
+			json_object_object_add(mean, variants[v].name,
+					       json_object_new_double(column_mean(v, 0, false)));
+	json_object_object_add(out, "ns_per_run", list);
+	json_object_object_add(out, "geomean_over_none", mean);
+}
+
+int bench_programs(const char *dir, json_object *out)
+{
+	static const char *const files[] = { "compute", "packet" };
+	char path[4096];
+	size_t i;
+	int v;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s.bpf.o", dir, files[i]);
+		collect(path);
+	}
+	if (!nr_rows)
+		return -ENOENT;
+	measure_all();
+	add_json(out);
+	if (!json)
+		print_table();
+	for (v = 0; v < nr_variants; v++)
+		if (variants[v].kernel && !variants[v].absent && !json)
+			printf("none over the kernel's JIT: geometric mean %.3f, code size %.3f\n",
+			       1 / column_mean(v, 0, false), 1 / column_mean(v, 0, true));
+	return 0;
+}
