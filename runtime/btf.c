@@ -175,7 +175,9 @@ int moat_btf_open(struct moat_elf *elf)
 
 	if (!i || !elf->section[i].data)
 		return 0;
+	moat_libbpf_begin(elf->name);
 	elf->btf = btf__new(elf->section[i].data, elf->section[i].bytes);
+	moat_libbpf_end();
 	if (!elf->btf) {
 		moat_print(MOAT_WARN, "%s: corrupt BTF", elf->name);
 		return -EINVAL;
@@ -250,24 +252,30 @@ static s64 values_offset(const struct moat_elf *elf, u32 var)
 	return -1;
 }
 
-bool moat_btf_map_value(const struct moat_elf *elf, u32 offset, const char **name, u32 *index)
+/* The variable that covers byte @offset of a section: by symbol, BTF in an object file has no offsets yet. */
+static const struct elf_symbol *variable_at(const struct moat_elf *elf, u32 section, u64 offset)
 {
-	s32 id = elf->btf ? btf__find_by_name_kind(elf->btf, ".maps", BTF_KIND_DATASEC) : -1;
-	const struct btf_type *t = id > 0 ? type_at(elf, id) : NULL;
-	const struct btf_var_secinfo *v;
-	s64 at;
 	u32 i;
 
-	for (i = 0; t && i < btf_vlen(t); i++) {
-		v = &btf_var_secinfos(t)[i];
-		if (offset < v->offset || offset - v->offset >= v->size)
-			continue;
-		at = values_offset(elf, v->type);
-		if (at < 0 || offset - v->offset < at || (offset - v->offset - at) % 8)
-			return false;
-		*name = btf__str_by_offset(elf->btf, type_at(elf, v->type)->name_off);
-		*index = (offset - v->offset - at) / 8;
-		return true;
+	for (i = 0; i < elf->nr_symbol; i++) {
+		const struct elf_symbol *sym = &elf->symbol[i];
+
+		if (sym->section == section && sym->type == STT_OBJECT &&
+		    offset >= sym->value && offset - sym->value < sym->bytes)
+			return sym;
 	}
-	return false;
+	return NULL;
+}
+
+bool moat_btf_map_value(const struct moat_elf *elf, u32 section, u64 offset, const char **name, u32 *index)
+{
+	const struct elf_symbol *sym = variable_at(elf, section, offset);
+	s32 var = sym && elf->btf ? btf__find_by_name_kind(elf->btf, sym->name, BTF_KIND_VAR) : -1;
+	s64 at = var > 0 ? values_offset(elf, var) : -1;
+
+	if (at < 0 || offset - sym->value < (u64)at || (offset - sym->value - at) % 8)
+		return false;
+	*name = sym->name;
+	*index = (offset - sym->value - at) / 8;
+	return true;
 }

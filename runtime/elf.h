@@ -81,10 +81,14 @@ int moat_btf_open(struct moat_elf *elf);	/* 0 (also without BTF), or -EINVAL wit
 /* Name of the first special field (spin lock, timer, kernel pointer, ...) in a type; NULL: none. */
 const char *moat_btf_special(const struct moat_elf *elf, u32 type);
 /*
- * Where the initial values of a map of programs or maps begin that covers
- * byte @offset of section ".maps": *@name is the map, *@index the element.
+ * What byte @offset of section ".maps" is the initial value of: element
+ * *@index of the map *@name.  False: of none.
  */
-bool moat_btf_map_value(const struct moat_elf *elf, u32 offset, const char **name, u32 *index);
+bool moat_btf_map_value(const struct moat_elf *elf, u32 section, u64 offset, const char **name, u32 *index);
+
+/* open.c: messages of libbpf between the two are about the object @name. */
+void moat_libbpf_begin(const char *name);
+void moat_libbpf_end(void);
 
 /* ext.c: what .BTF.ext says about the instructions of a function. */
 /* Append its lines, as slots that begin at @at, to *@line.  0 or -ENOMEM. */

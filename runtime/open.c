@@ -37,6 +37,19 @@ static void take_print(void)
 	print_before = libbpf_set_print(print);
 }
 
+void moat_libbpf_begin(const char *name)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, take_print);
+	opening = name;
+}
+
+void moat_libbpf_end(void)
+{
+	opening = NULL;
+}
+
 static void append_map(struct moat_object *obj, struct moat_map *map)
 {
 	struct moat_map **end = &obj->maps;
@@ -222,19 +235,17 @@ static void libbpf_name(char name[16], const struct moat_object *obj)
 
 static int open_libbpf(struct moat_object *obj, struct moat_elf *elf)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	char name[16];
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
 	struct bpf_object *from;
 	int err;
 
-	pthread_once(&once, take_print);
 	libbpf_name(name, obj);
-	opening = obj->name;
+	moat_libbpf_begin(obj->name);
 	from = bpf_object__open_mem(elf->image, elf->bytes, &opts);
 	err = from ? read_object(obj, elf, from) : -errno;
 	bpf_object__close(from);
-	opening = NULL;
+	moat_libbpf_end();
 	/* libbpf has errors of its own beyond those of errno.h (LIBBPF_ERRNO__FORMAT, ...). */
 	return err <= -4000 || err > 0 ? -EINVAL : err;
 }

@@ -35,7 +35,7 @@ static bool read_element(const struct moat_object *obj, u32 maps, u32 i, struct 
 	const char *name;
 
 	*e = (struct element) { 0 };
-	if (rel.offset > UINT32_MAX || !moat_btf_map_value(elf, rel.offset, &name, &e->index))
+	if (!moat_btf_map_value(elf, maps, rel.offset, &name, &e->index))
 		return false;
 	e->map = moat_map_named(obj, name);
 	if (sym->section == maps)
@@ -168,7 +168,7 @@ static int fill_in(struct moat_link *link)
 
 	for (i = 0; i < link->nr_ref; i++) {
 		struct moat_ref *ref = &link->ref[i];
-		u64 handle = moat_domain_handle(d, ref->map) ?: moat_domain_map(d, ref->map);
+		u64 handle = moat_domain_map(d, ref->map);
 
 		if (!handle) {
 			moat_print(MOAT_WARN, "%s: %s: map %s cannot be given to the program%s", link->prog->obj->name,

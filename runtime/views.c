@@ -272,7 +272,7 @@ void moat_view_move(struct moat_run *run, struct moat_slot_mem *to)
 		run->data_end += shift;
 	}
 	if (run->frame.r1)
-		run->frame.r1 += shift;
+		run->frame.r1 = (u32)(run->frame.r1 + shift);
 	run->slot = to;
 	moat_view_update(run);
 }

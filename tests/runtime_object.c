@@ -314,7 +314,7 @@ static void test_attributes(void)
 int main(int argc, char **argv)
 {
 	unsigned int i, rounds = argc > 1 ? atoi(argv[1]) : 300;
-	static const char *const all[] = { "data", "calls", "maps", "types", "refused", "faults", "text", "special" };
+	static const char *const all[] = { "data", "calls", "maps", "types", "refused", "faults", "text" };
 
 	objects_init(argv[0]);
 	modes_init();

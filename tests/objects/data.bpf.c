@@ -40,6 +40,9 @@ long state(void *in, long bytes)
 SEC("moat")
 long write_constant(void *in, long bytes)
 {
-	*(__u32 *)&factor = 4;
+	__u32 *p = (__u32 *)&factor;
+
+	asm volatile("" : "+r"(p));	/* or the compiler would see what it is, and leave the store out */
+	*p = 4;
 	return 0;
 }
