@@ -7,7 +7,7 @@ static void trap(struct moat *jit)
 	x64_ud2(&jit->buf);
 }
 
-static void nop(struct moat *jit)
+static void pad(struct moat *jit)
 {
 	x64_nop(&jit->buf);
 }
@@ -66,7 +66,7 @@ const struct moat_arch x64_arch = {
 	.epilogue = x64_epilogue,
 	.returns = x64_returns,
 	.trap = trap,
-	.nop = nop,
+	.pad = pad,
 	.choose = choose,
 	.trap_bytes = 2,
 	.forbidden = forbidden,

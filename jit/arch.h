@@ -24,7 +24,7 @@ struct moat_arch {
 	void (*epilogue)(struct moat *jit, const struct moat_func *func);
 	void (*returns)(struct moat *jit);	/* the return-site table of gate modes */
 	void (*trap)(struct moat *jit);		/* one trap instruction */
-	void (*nop)(struct moat *jit);
+	void (*pad)(struct moat *jit);
 	int (*choose)(struct moat *jit);	/* the base form, from what the plan found; -EOPNOTSUPP */
 	u8 trap_bytes;
 	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);

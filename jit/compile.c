@@ -78,7 +78,7 @@ static void emit_body(struct moat *jit, const struct moat_op *op)
 	u32 i;
 
 	for (i = 0; i < op->split; i++)
-		jit->arch->nop(jit);
+		jit->arch->pad(jit);
 	jit->arch->emit[op->kind](jit, op);
 }
 

@@ -14,7 +14,7 @@
 #define MAX_PASSES	8
 #define MAX_WINDOW	40
 
-#define BIT(r)		((u16)(1 << (r)))
+#define REG_BIT(r)		((u16)(1 << (r)))
 #define ARGS		0x3e		/* R1-R5 */
 
 static bool is_move(const struct moat_op *op)
@@ -31,7 +31,7 @@ static u16 defs(const struct moat_op *op)
 	case MOAT_LOCAL:
 	case MOAT_TAIL:
 	case MOAT_PACKET:
-		return BIT(BPF_REG_0) | ARGS;
+		return REG_BIT(BPF_REG_0) | ARGS;
 	case MOAT_STORE:
 	case MOAT_BRANCH:
 	case MOAT_JUMP:
@@ -39,9 +39,9 @@ static u16 defs(const struct moat_op *op)
 	case MOAT_NOP:
 		return 0;
 	case MOAT_ATOMIC:
-		return op->imm == BPF_CMPXCHG ? BIT(BPF_REG_0) : op->imm & BPF_FETCH ? BIT(op->src) : 0;
+		return op->imm == BPF_CMPXCHG ? REG_BIT(BPF_REG_0) : op->imm & BPF_FETCH ? REG_BIT(op->src) : 0;
 	default:
-		return BIT(op->dst);
+		return REG_BIT(op->dst);
 	}
 }
 
@@ -53,15 +53,15 @@ static u16 uses(const struct moat_op *op)
 	case MOAT_TAIL:
 		return ARGS;
 	case MOAT_PACKET:
-		return op->fn == BPF_IND ? BIT(op->src) : 0;
+		return op->fn == BPF_IND ? REG_BIT(op->src) : 0;
 	case MOAT_EXIT:
-		return BIT(BPF_REG_0);
+		return REG_BIT(BPF_REG_0);
 	case MOAT_IMM64:
 	case MOAT_FUNC:
 		return 0;
 	case MOAT_MOV:
 	case MOAT_LOAD:
-		return op->has_imm ? 0 : BIT(op->src);
+		return op->has_imm ? 0 : REG_BIT(op->src);
 	default:
 		return moat_op_regs(op);
 	}
@@ -196,14 +196,14 @@ static bool rotate_step(struct rotate *r, const struct moat_op *op, bool is64, b
 
 	if (is_move(op) && r->part[s] == COPY && (op->is64 || !is64)) {
 		r->part[d] = COPY;
-		r->written |= BIT(d);
+		r->written |= REG_BIT(d);
 		return false;
 	}
 	if (op->kind == MOAT_SHIFT && op->has_imm && op->is64 == is64 && op->fn != BPF_ARSH &&
 	    r->part[d] == COPY && op->imm) {
 		r->part[d] = op->fn == BPF_LSH ? LEFT : RIGHT;
 		r->count[d] = op->imm;
-		r->written |= BIT(d);
+		r->written |= REG_BIT(d);
 		return false;
 	}
 	*stop = true;
@@ -226,7 +226,7 @@ static bool fuse_rotate_width(struct moat *jit, u32 i, bool is64)
 		if (stop)
 			return false;
 	}
-	if (!stop || live_out(jit, j) & r.written & ~BIT(last->dst))
+	if (!stop || live_out(jit, j) & r.written & ~REG_BIT(last->dst))
 		return false;
 
 	last->imm = r.part[last->dst] == LEFT ? r.count[last->dst] : r.count[last->src];
@@ -269,10 +269,10 @@ struct match {
 static bool gather_load(struct gather *g, const struct moat_op *op)
 {
 	if (op->kind != MOAT_LOAD || op->bytes != 1 || op->sx || op->src != g->base || op->dst == g->base ||
-	    g->loads == 8 || g->others & BIT(op->dst))
+	    g->loads == 8 || g->others & REG_BIT(op->dst))
 		return false;
 	g->reg[op->dst] = (struct bytes){ .off = { op->off }, .have = 1 };
-	g->temps |= BIT(op->dst);
+	g->temps |= REG_BIT(op->dst);
 	g->loads++;
 	return true;
 }
@@ -314,7 +314,7 @@ static bool gather_done(const struct moat *jit, const struct gather *g, u32 i, u
 	u32 n = g->loads, p;
 	bool up = true, down = true;
 
-	if ((n != 2 && n != 4 && n != 8) || b->have != (1 << n) - 1 || live_out(jit, i) & g->temps & ~BIT(dst))
+	if ((n != 2 && n != 4 && n != 8) || b->have != (1 << n) - 1 || live_out(jit, i) & g->temps & ~REG_BIT(dst))
 		return false;
 	for (p = 1; p < n; p++) {
 		up &= b->off[p] == b->off[p - 1] + 1;
@@ -333,7 +333,7 @@ static bool bystander(struct gather *g, const struct moat_op *op)
 	if (op->kind != MOAT_ALU && op->kind != MOAT_SHIFT && op->kind != MOAT_MOV)
 		return op->kind == MOAT_NOP;
 	g->others |= moat_op_regs(op);
-	return !((moat_op_regs(op) & g->temps) || (defs(op) & BIT(g->base)));
+	return !((moat_op_regs(op) & g->temps) || (defs(op) & REG_BIT(g->base)));
 }
 
 /* Parts and bystanders from @i on; true with the longest row in @m. */
