@@ -21,8 +21,6 @@ static int hash_check(const struct moat_map *map)
 		return moat_map_refuse(map, -E2BIG, "the value is too large");
 	if (moat_is_outer(map->type) && map->value_size != 4)
 		return moat_map_refuse(map, -EINVAL, "the value of a map of maps has 4 bytes");
-	if (is_lru(map->type) && map->flags & BPF_F_NO_PREALLOC)
-		return moat_map_refuse(map, -EOPNOTSUPP, "LRU maps are always preallocated");
 	return 0;
 }
 
