@@ -41,6 +41,12 @@ static bool fault_write(const ucontext_t *uc)
 	return uc->uc_mcontext.gregs[REG_TRAPNO] == 14 && uc->uc_mcontext.gregs[REG_ERR] & 2;
 }
 
+/* And in bit 5 whether the page was there and only the key forbade it. */
+static bool fault_key(const ucontext_t *uc)
+{
+	return uc->uc_mcontext.gregs[REG_TRAPNO] == 14 && uc->uc_mcontext.gregs[REG_ERR] & 0x20;
+}
+
 static u64 read_segment(void)
 {
 	u64 base;
@@ -85,6 +91,8 @@ void moat_fault_arm(struct moat_run *run)
 		run->host_segment = read_segment();
 	if (have_pku)
 		run->host_pkru = moat_rdpkru();
+	if (run->domain->gates && !moat_self->gates)
+		moat_thread_gates();
 }
 
 static void fill_line(struct moat_run *run)
@@ -168,21 +176,25 @@ static void describe_trap(struct moat_fault *f, const struct moat_image *img, u3
 		f->reason = "a check in the emitted code failed";
 }
 
-/* An access: to the cage of @d (or the page behind it), or to wherever an unconfined pointer leads. */
-static void describe_access(struct moat_fault *f, const struct moat_domain *d, const siginfo_t *info)
+/*
+ * An access: to the cage of @d (or the page behind it), or to wherever an
+ * unconfined pointer leads.  Where nothing is mapped in a cage the kernel
+ * blames the key (SEGV_PKUERR), which is 0 there; the CPU knows better.
+ */
+static void describe_access(struct moat_fault *f, const struct moat_domain *d, const siginfo_t *info,
+			    const ucontext_t *uc)
 {
 	u64 address = (u64)info->si_addr, from_cage = address - d->cage;
 	bool in_cage = d->basereg && from_cage < (1ull << 32) + moat_heap.page;
 
 	f->address = in_cage ? (u32)from_cage : address;
-	if (info->si_signo == SIGSEGV && info->si_code == SEGV_PKUERR)
+	f->write = fault_write(uc);
+	if (in_cage)
+		f->kind = fault_key(uc) ? MOAT_FAULT_KEY : MOAT_FAULT_CAGE;
+	else if (info->si_signo == SIGSEGV && info->si_code == SEGV_PKUERR)
 		f->kind = MOAT_FAULT_KEY;
-	else if (in_cage)
-		f->kind = MOAT_FAULT_CAGE;
-	else if (!d->basereg)
-		f->kind = MOAT_FAULT_MEMORY;
 	else
-		f->kind = MOAT_FAULT_TRAP;
+		f->kind = d->basereg ? MOAT_FAULT_TRAP : MOAT_FAULT_MEMORY;
 	if (f->kind == MOAT_FAULT_TRAP)
 		f->reason = "emitted code reached outside the cage";
 }
@@ -204,12 +216,10 @@ bool moat_handle_signal(int sig, void *siginfo, void *ucontext)
 
 	at = fault_pc(uc) - img->pc;
 	run->fault = (struct moat_fault){ .insn = insn_at(img, at) };
-	if (sig == SIGILL) {
+	if (sig == SIGILL)
 		describe_trap(&run->fault, img, at);
-	} else {
-		describe_access(&run->fault, run->domain, info);
-		run->fault.write = fault_write(uc);
-	}
+	else
+		describe_access(&run->fault, run->domain, info, uc);
 	restore_control(uc);
 	if (uc->uc_stack.ss_flags & SS_AUTODISARM)
 		sigaltstack(&uc->uc_stack, NULL);

@@ -199,10 +199,12 @@ struct moat_thread {
 	u32 cpu;		/* [0, MOAT_MAX_CPUS): the CPU that programs see */
 	struct moat_run *run;	/* innermost; the fault handler's way in */
 	void *altstack;		/* ours, or NULL: the thread had one */
+	bool gates;		/* ready for modes with gates, see moat_thread_gates() */
 };
 /* NULL: not registered.  Initial-exec: signal handlers read it, so it must not be allocated on first use. */
 extern __thread struct moat_thread *moat_self __attribute__((tls_model("initial-exec")));
 int moat_thread_register(void);	/* sets moat_self: RCU reader, CPU number, alternate signal stack. -EBUSY: too many */
+void moat_thread_gates(void);	/* before the thread's first run in a mode with gates */
 
 /* Runs (run.c) */
 enum moat_issued_kind { MOAT_ISSUED_FREE, MOAT_ISSUED_RINGBUF };
@@ -305,6 +307,8 @@ struct moat_map {
 int moat_map_create(struct moat_map *map);	/* attributes are set: checks, allocates; message on error */
 void moat_map_destroy(struct moat_map *map);	/* after a grace period */
 const struct moat_map_ops *moat_map_ops(enum bpf_map_type type);	/* NULL: not supported */
+/* Where an array's values lie, for inlined lookups; false: not an array. */
+bool moat_array_values(const struct moat_map *map, struct moat_inline *out);
 struct moat_program *moat_map_program_at(struct moat_map *map, u64 index);	/* program arrays; NULL */
 
 /* Objects (object.c) */

@@ -98,19 +98,33 @@ static bool load_forged(struct probe *p, bool write)
 	return load(p, insn, ARRAY_SIZE(insn));
 }
 
-/* @shown: heap page that is shown to the program without its key, in its cage; 0: none. */
+/*
+ * Make a heap page part of the program's cage, but with the host's key.
+ * Where the canary is for the program; also makes the page present, so that
+ * nothing but the key can stop it.  NULL: no room.
+ */
+static volatile u64 *show(struct probe *p, u32 off)
+{
+	u64 cage = p->prog->domain->cage;
+
+	if (moat_cage_map(cage, off, moat_heap.page, MOAT_READ | MOAT_WRITE, -1))
+		return NULL;
+	*(volatile u64 *)(cage + off) = CANARY;
+	return (volatile u64 *)(cage + off);
+}
+
+/* @shown: page to show to the program in its cage; 0: the target is an address of the host's. */
 static enum result try_forged(struct probe *p, u32 shown, enum moat_fault_kind kind)
 {
-	const volatile u64 *canary = (const volatile u64 *)(shown ? (u64)moat_host(shown) : p->target);
 	enum moat_fault_kind was;
+	volatile u64 *canary;
 	int write;
 
 	for (write = 0; write <= 1; write++) {
 		if (!load_forged(p, write))
 			return NO_LOAD;
-		if (shown && moat_cage_map(p->prog->domain->cage, shown, moat_heap.page, MOAT_READ | MOAT_WRITE, -1))
-			return NO_SETUP;
-		if (*canary != CANARY)
+		canary = shown ? show(p, shown) : (volatile u64 *)p->target;
+		if (!canary || *canary != CANARY)
 			return NO_SETUP;
 		was = run_forged(p, write);
 		if (was == MOAT_FAULT_NONE || *canary != CANARY)

@@ -6,7 +6,10 @@
  * ends, by the destructor of a thread-specific key.
  */
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <urcu.h>
 
 #include "internal.h"
@@ -113,6 +116,31 @@ static void unblock_faults(void)
 	sigaddset(&set, SIGBUS);
 	sigaddset(&set, SIGILL);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE	27
+#endif
+#define UNREGISTER		1	/* RSEQ_FLAG_UNREGISTER */
+
+/*
+ * The C library registers an area for restartable sequences, which the kernel
+ * writes after each preemption and before each signal, with the rights that
+ * the thread has just then.  While a domain runs, key 0 is closed: the write
+ * fails and the kernel kills the process.  So these threads do without; the C
+ * library sees that and asks the kernel for the CPU number instead.
+ */
+void moat_thread_gates(void)
+{
+	/* The size must be the one that was registered, which the library does not say in all versions. */
+	u32 size[] = { 32, __rseq_size, align_up(getauxval(AT_RSEQ_FEATURE_SIZE), 32) };
+	u32 i;
+
+	moat_self->gates = true;
+	for (i = 0; __rseq_size && i < ARRAY_SIZE(size); i++)
+		if (!syscall(SYS_rseq, (u8 *)__builtin_thread_pointer() + __rseq_offset, size[i],
+			     UNREGISTER, RSEQ_SIG))
+			return;
 }
 
 static int set_up(struct moat_thread *t)
