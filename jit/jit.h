@@ -13,6 +13,7 @@
 
 #include "op.h"
 #include "buf.h"
+#include <moat/code.h>
 #include <moat/isolation.h>
 
 struct moat_arch;
@@ -28,6 +29,24 @@ enum moat_base_form {
 struct moat_callee {
 	u64 address;		/* of the helper itself: what mode none calls */
 	bool ret_mem;		/* returns a pointer into the heap (or NULL): mode none truncates it to 32 bits */
+};
+
+/*
+ * A helper call that the image does itself, without leaving the domain.  It
+ * reads only what the domain may read anyway, or one word of the frame, so
+ * nothing has to be audited.
+ */
+enum moat_inline_kind {
+	MOAT_INLINE_NO,
+	MOAT_INLINE_CPU,	/* R0 = frame->cpu; where the frame is in reach: not in gate modes */
+	MOAT_INLINE_ARRAY,	/* R0 = the value in an array map whose key R2 points to, or NULL */
+};
+
+struct moat_inline {
+	u8 kind;
+	u32 base;		/* offset of the first value */
+	u32 stride, entries;
+	u32 cpu_bytes;		/* per-CPU arrays: from one CPU's values to the next one's (not in gate modes) */
 };
 
 struct moat_options {
@@ -46,7 +65,12 @@ struct moat_options {
 				 * returns the value, or ~0 when it is outside the packet */
 	bool (*known)(void *arg, s32 id);	/* may this program call helper @id? */
 	int (*callee)(void *arg, s32 id, struct moat_callee *out);	/* mode none: 0 or -ENOENT */
-	void *arg;		/* of callee() */
+	/*
+	 * How to inline helper @id when R1 is @r1, always the same answer; NULL: never.  @r1 is known
+	 * from the instructions in front of the call, in the same basic block; 0 when it is not.
+	 */
+	void (*inlined)(void *arg, s32 id, u64 r1, struct moat_inline *out);
+	void *arg;		/* of the functions above */
 	struct moat_log log;
 };
 
@@ -54,13 +78,6 @@ struct moat_options {
 struct moat_site {
 	u32 pc;			/* BPF instruction */
 	s32 helper;		/* number; -1: packet load */
-};
-
-/* A place where a check in the code leads when it fails. */
-struct moat_trap {
-	u32 at;			/* code offset of the trap instruction */
-	u32 pc;			/* BPF instruction that the check belongs to */
-	u8 kind;		/* enum moat_fault_kind */
 };
 
 /* Code of one BPF slot.  slot[len] is the end of the last one. */
@@ -75,18 +92,6 @@ struct moat_slot {
 
 #define MOAT_NO_BRANCH	(~0u)
 enum { MOAT_SHORT, MOAT_LONG };
-
-/* Labelled stretches of code, for dumps: what is not the translation of an instruction. */
-enum moat_mark_kind {
-	MOAT_MARK_PROLOGUE, MOAT_MARK_EPILOGUE, MOAT_MARK_ENTER, MOAT_MARK_LEAVE,
-	MOAT_MARK_CAGE, MOAT_MARK_CALL, MOAT_MARK_CLEAR, MOAT_MARK_FUEL, MOAT_MARK_RETURNS,
-	MOAT_MARK_TRAPS, MOAT_NR_MARKS,
-};
-
-struct moat_mark {
-	u32 start, end;		/* code offsets [start, end) */
-	u8 kind;		/* enum moat_mark_kind */
-};
 
 /* The state of one compilation.  Read-only for the caller; tables live in the workspace. */
 struct moat {

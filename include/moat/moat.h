@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <linux/bpf.h>
 #include <moat/audit.h>
+#include <moat/code.h>
 #include <moat/isolation.h>
 
 #ifdef __cplusplus
@@ -169,7 +170,8 @@ MOAT_API int moat_program__run_opts(struct moat_program *prog, struct moat_run_o
  * The short form for data planes: one run over a packet (in place: changes
  * and a moved start or end are written back only if the program changed the
  * packet and @data is not const for you; *@len is updated).  Returns R0, or
- * a negative errno as above.
+ * a negative errno as above; -ENOSPC: the packet grew beyond *@len, and
+ * neither @data nor *@len was changed.
  */
 MOAT_API __s64 moat_program__run_packet(struct moat_program *prog, void *data, __u32 *len);
 
@@ -189,7 +191,7 @@ struct moat_code {
 	__u32 nr_slots;
 	const __u32 *slot;	/* nr_slots + 1 code offsets, one per BPF slot, and the end of the last */
 	__u32 nr_marks;
-	const struct moat_mark *marks;	/* labelled stretches by start; see jit/jit.h */
+	const struct moat_mark *marks;	/* labelled stretches by start */
 	__u32 nr_traps;
 	const struct moat_trap *traps;
 };
