@@ -324,10 +324,15 @@ void x64_emit_lea(struct moat *jit, const struct moat_op *op)
 	enum x64_reg dst = x64_reg(op->dst), src = x64_reg(op->src);
 	bool frame = op->src == BPF_REG_10 && jit->basereg;
 
-	if (op->has_imm)
-		x64_ins(&jit->buf, X64_LEA, frame ? X64_32 : x64_width(op), dst, x64_at(src, op->imm));
-	else
-		x64_ins(&jit->buf, X64_LEA, x64_width(op), dst, x64_at_index(src, x64_reg(op->off), 0, 0));
+	struct x64_rm sum = x64_at(src, op->imm);
+
+	if (op->has_imm && op->split) {
+		x64_load_imm(jit, X64_TMP, op->imm, true);
+		sum = x64_at_index(src, X64_TMP, 0, 0);
+	} else if (!op->has_imm) {
+		sum = x64_at_index(src, x64_reg(op->off), 0, 0);
+	}
+	x64_ins(&jit->buf, X64_LEA, frame ? X64_32 : x64_width(op), dst, sum);
 }
 
 void x64_emit_rotate(struct moat *jit, const struct moat_op *op)

@@ -21,16 +21,28 @@ static struct x64_rm cage_operand(struct moat *jit, enum x64_reg base, s32 disp)
 	return x64_at_index(X64_CAGE, X64_TMP2, 0, 0);
 }
 
+/* A displacement that spells a gate is added in two steps.  Only four-byte ones can; those in the frame do not. */
+static bool is_split(const struct moat_op *op)
+{
+	return op->split && op->guard != MOAT_GUARD_FRAME && !fits_signed(op->off, 8);
+}
+
 struct x64_rm x64_operand(struct moat *jit, const struct moat_op *op, u8 bpf_base)
 {
 	enum x64_reg base = x64_reg(bpf_base);
 	u32 start = jit->buf.len;
 	struct x64_rm rm;
+	s32 off = op->off;
 
+	if (is_split(op)) {
+		x64_ins(&jit->buf, X64_LEA, X64_64, X64_TMP2, x64_at(base, off - op->split));
+		base = X64_TMP2;
+		off = op->split;
+	}
 	if (op->guard != MOAT_GUARD_CAGE)
-		return x64_at(base, op->off);
+		return x64_at(base, off);
 
-	rm = cage_operand(jit, base, op->off);
+	rm = cage_operand(jit, base, off);
 	moat_mark(jit, MOAT_MARK_CAGE, start);
 	return rm;
 }

@@ -16,6 +16,7 @@ static enum x64_cc condition(u8 fn)
 /*
  * A jump back costs the slots it goes over, so fuel is about the number of
  * instructions that a loop runs.  FUEL is a register that bytecode cannot name.
+ * A number that spells a gate is charged for a few instructions more.
  */
 static void charge(struct moat *jit, const struct moat_op *op)
 {
@@ -23,7 +24,7 @@ static void charge(struct moat *jit, const struct moat_op *op)
 
 	if (!jit->uses_fuel || op->target > op->pc)
 		return;
-	x64_alu_imm(&jit->buf, 5, X64_64, x64_r(X64_FUEL), op->pc - op->target + 1);
+	x64_alu_imm(&jit->buf, 5, X64_64, x64_r(X64_FUEL), op->pc - op->target + 1 + op->split);
 	x64_trap_if(jit, X64_B, op->pc, MOAT_FAULT_FUEL);
 	moat_mark(jit, MOAT_MARK_FUEL, start);
 }

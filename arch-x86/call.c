@@ -44,6 +44,18 @@ static u32 add_site(struct moat *jit, u32 pc, s32 helper)
 	return jit->nr_site++;
 }
 
+/* Store @number, which may spell a gate as any immediate. */
+static void put_number(struct moat *jit, enum x64_size size, struct x64_rm to, u32 number, bool split)
+{
+	if (split) {
+		x64_load_imm(jit, X64_TMP, number, true);
+		x64_ins(&jit->buf, X64_MOV_RM_R, size, X64_TMP, to);
+		return;
+	}
+	x64_ins(&jit->buf, X64_MOV_RM_I, size, 0, to);
+	moat_put(&jit->buf, number, 4);
+}
+
 /* Host state: call @function with the program's R1-R5, the frame and the site. */
 void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 helper)
 {
@@ -51,8 +63,7 @@ void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 
 	u32 start = b->len;
 
 	pass_frame(jit);
-	x64_ins(b, X64_MOV_RM_I, X64_64, 0, host_slot(X64_HOST_SITE));
-	moat_put(b, add_site(jit, op->pc, helper), 4);
+	put_number(jit, X64_64, host_slot(X64_HOST_SITE), add_site(jit, op->pc, helper), op->split);
 	x64_call(b, function, jit->opt->far_calls);
 	reload_fuel(jit);
 	moat_mark(jit, MOAT_MARK_CALL, start);
@@ -102,6 +113,63 @@ void x64_emit_helper(struct moat *jit, const struct moat_op *op)
 	x64_enter(jit, X64_LIVE(X64_RAX), op->pc);
 }
 
+/* R11 = the number of the CPU, from the host's frame: not in gate modes. */
+static void load_cpu(struct moat *jit)
+{
+	x64_ins(&jit->buf, X64_MOV_R_RM, X64_64, X64_TMP2, host_slot(X64_HOST_FRAME));
+	x64_ins(&jit->buf, X64_MOV_R_RM, X64_32, X64_TMP2, x64_at(X64_TMP2, offsetof(struct moat_frame, cpu)));
+}
+
+void x64_emit_cpu(struct moat *jit, const struct moat_op *op)
+{
+	load_cpu(jit);
+	x64_mov(&jit->buf, X64_32, X64_RAX, X64_TMP2);
+}
+
+static void scale(struct moat *jit, enum x64_reg reg, u32 by)
+{
+	if (by & (by - 1)) {
+		x64_ins(&jit->buf, X64_IMUL_R_RM_I, X64_32, reg, x64_r(reg));
+		moat_put(&jit->buf, by, 4);
+	} else {
+		x64_ins(&jit->buf, X64_SHL_I8, X64_32, 0, x64_r(reg));
+		moat_put(&jit->buf, __builtin_ctz(by), 1);
+	}
+}
+
+/*
+ * The key is read as the program itself would read it, and the result is an
+ * offset into values that the domain owns: whatever the key says, nothing else
+ * is reached.
+ */
+void x64_emit_lookup(struct moat *jit, const struct moat_op *op)
+{
+	struct moat_op call = { .pc = op->pc, .kind = MOAT_HELPER, .imm = BPF_FUNC_map_lookup_elem };
+	struct moat_buf *b = &jit->buf;
+	struct moat_inline how;
+	u32 none, done;
+
+	if (op->split) {
+		x64_emit_helper(jit, &call);
+		return;
+	}
+	jit->opt->inlined(jit->opt->arg, call.imm, op->imm, &how);
+	x64_ins(b, X64_MOV_R_RM, X64_32, X64_RAX, x64_operand(jit, op, op->src));
+	x64_alu_imm(b, 7, X64_32, x64_r(X64_RAX), how.entries);
+	none = x64_jcc_forward(b, X64_AE);
+	scale(jit, X64_RAX, how.stride);
+	if (how.cpu_bytes) {
+		load_cpu(jit);
+		scale(jit, X64_TMP2, how.cpu_bytes);
+		x64_ins(b, X64_ADD_RM_R, X64_32, X64_TMP2, x64_r(X64_RAX));
+	}
+	x64_alu_imm(b, 0, X64_32, x64_r(X64_RAX), how.base);
+	done = x64_jmp_forward(b);
+	x64_label(b, none);
+	x64_mov_imm(b, X64_RAX, 0);
+	x64_label(b, done);
+}
+
 /*
  * LD_ABS, LD_IND: the packet is the run's, so R6 is not looked at.  A load
  * outside the packet ends the function with R0 = 0.
@@ -115,7 +183,12 @@ void x64_emit_packet(struct moat *jit, const struct moat_op *op)
 		enum x64_reg src = x64_value(jit, op->src, X64_TMP);
 
 		x64_mov(b, X64_32, X64_RDI, src);
-		x64_alu_imm(b, 0, X64_32, x64_r(X64_RDI), op->imm);
+		if (op->split) {
+			x64_load_imm(jit, X64_TMP, op->imm, true);
+			x64_ins(b, X64_ADD_RM_R, X64_32, X64_TMP, x64_r(X64_RDI));
+		} else {
+			x64_alu_imm(b, 0, X64_32, x64_r(X64_RDI), op->imm);
+		}
 	} else {
 		x64_load_imm(jit, X64_RDI, (u32)op->imm, op->split);
 	}
@@ -167,13 +240,12 @@ static u32 saved_regs(const struct moat_func *func, u8 out[4])
 }
 
 /* Gate modes: domain code may not touch the host's stack, so the frame holds an index and the jump is direct. */
-static void gate_call(struct moat *jit, u32 target)
+static void gate_call(struct moat *jit, u32 pc, u32 target)
 {
 	struct moat_buf *b = &jit->buf;
 	struct x64_rm slot = x64_frame_slot(jit, SLOT_RETURN);
 
-	x64_ins(b, X64_MOV_RM_I, X64_32, 0, slot);
-	moat_put(b, jit->nr_return, 4);
+	put_number(jit, X64_32, slot, jit->nr_return, jit->op[pc].split);
 	x64_jmp(b, target);
 	if (b->base)
 		jit->return_at[jit->nr_return] = b->len;
@@ -193,7 +265,7 @@ void x64_local_call(struct moat *jit, u32 pc, u8 frames, u32 target)
 	if (jit->uses_frame)
 		x64_alu_imm(b, 5, X64_64, x64_r(X64_FRAME), bytes);
 	if (jit->gates) {
-		gate_call(jit, target);
+		gate_call(jit, pc, target);
 	} else {
 		moat_put(b, 0xe8, 1);
 		moat_put(b, (s64)target - (b->len + 4), 4);

@@ -255,7 +255,7 @@ int helper_calls(struct xdp_md *ctx)
 	__u32 i, sum = 0;
 
 	LOOP for (i = 0; i < 100; i++)
-		sum += bpf_get_smp_processor_id();
+		sum += bpf_get_prandom_u32();
 	return sum & 1;
 }
 

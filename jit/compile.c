@@ -229,7 +229,17 @@ static int write_all(struct moat *jit)
 	return 0;
 }
 
-/* The slot whose code holds offset @at; its neighbour too, because a branch's displacement ends there. */
+/* Does a distance to a later slot stand in the code of slot @i? */
+static bool reaches_on(const struct moat *jit, u32 i)
+{
+	return has_branch(&jit->op[i]) || jit->op[i].kind == MOAT_LOCAL;
+}
+
+/*
+ * Plan the slot whose code holds the sequence at @at anew.  Its neighbour too
+ * if the sequence ends there, or if a distance was it: that one only changes by
+ * what stands behind the slot.
+ */
 static bool split_at(struct moat *jit, u32 at)
 {
 	u32 i;
@@ -239,11 +249,11 @@ static bool split_at(struct moat *jit, u32 at)
 			continue;
 		if (++jit->op[i].split > MAX_SPLIT)
 			return false;
-		if (has_branch(&jit->op[i]) && i + 1 < jit->len)
+		if (i + 1 < jit->len && (reaches_on(jit, i) || at + 3 > jit->slot[i + 1].start))
 			jit->op[i + 1].split++;
 		return true;
 	}
-	return ++jit->pad <= MAX_SPLIT;
+	return jit->pad <= MAX_SPLIT;
 }
 
 /*
@@ -261,6 +271,7 @@ static int split_forbidden(struct moat *jit, const u8 *code)
 	for (; at >= 0; at = jit->arch->forbidden(jit, code, jit->bytes, at + 1))
 		if (!split_at(jit, at))
 			return broken(jit, 0, "cannot take a gate byte sequence apart");
+	jit->pad++;	/* moves the tables: distances to traps change */
 	err = measure(jit);
 	if (err)
 		return err;

@@ -9,7 +9,6 @@
  */
 #include "plan.h"
 
-#define TARGET		0x8000		/* in live[]: something jumps here */
 #define ALL_LIVE	0x07ff
 #define MAX_PASSES	8
 #define MAX_WINDOW	40
@@ -24,7 +23,7 @@ static bool is_move(const struct moat_op *op)
 
 /* Liveness ---------------------------------------------------------------- */
 
-static u16 defs(const struct moat_op *op)
+u16 moat_op_defs(const struct moat_op *op)
 {
 	switch (op->kind) {
 	case MOAT_HELPER:
@@ -87,14 +86,27 @@ static bool live_pass(struct moat *jit)
 
 	for (i = jit->len; i-- > 0;) {
 		const struct moat_op *op = &jit->op[i];
-		u16 in = uses(op) | (live_out(jit, i) & ~defs(op));
+		u16 in = uses(op) | (live_out(jit, i) & ~moat_op_defs(op));
 
 		if ((jit->live[i] & ALL_LIVE) != in) {
-			jit->live[i] = (jit->live[i] & TARGET) | in;
+			jit->live[i] = (jit->live[i] & MOAT_TARGET) | in;
 			changed = true;
 		}
 	}
 	return changed;
+}
+
+void moat_find_targets(struct moat *jit)
+{
+	u32 i;
+
+	for (i = 0; i < jit->len; i++) {
+		const struct moat_op *op = &jit->op[i];
+
+		if (op->kind == MOAT_BRANCH || op->kind == MOAT_JUMP || op->kind == MOAT_LOCAL ||
+		    op->kind == MOAT_FUNC)
+			jit->live[op->target] |= MOAT_TARGET;
+	}
 }
 
 /* Loops need a pass per nesting level; after a few, everything counts as live. */
@@ -102,13 +114,6 @@ static void find_liveness(struct moat *jit)
 {
 	u32 i, pass = 0;
 
-	for (i = 0; i < jit->len; i++) {
-		const struct moat_op *op = &jit->op[i];
-
-		if (op->kind == MOAT_BRANCH || op->kind == MOAT_JUMP || op->kind == MOAT_LOCAL ||
-		    op->kind == MOAT_FUNC)
-			jit->live[op->target] |= TARGET;
-	}
 	while (live_pass(jit))
 		if (++pass == MAX_PASSES)
 			break;
@@ -119,7 +124,7 @@ static void find_liveness(struct moat *jit)
 /* May slot @i be the inside of a window? */
 static bool inside(const struct moat *jit, u32 i)
 {
-	return i < jit->len && !(jit->live[i] & TARGET);
+	return i < jit->len && !(jit->live[i] & MOAT_TARGET);
 }
 
 static void drop(struct moat_op *op)
@@ -333,7 +338,7 @@ static bool bystander(struct gather *g, const struct moat_op *op)
 	if (op->kind != MOAT_ALU && op->kind != MOAT_SHIFT && op->kind != MOAT_MOV)
 		return op->kind == MOAT_NOP;
 	g->others |= moat_op_regs(op);
-	return !((moat_op_regs(op) & g->temps) || (defs(op) & REG_BIT(g->base)));
+	return !((moat_op_regs(op) & g->temps) || (moat_op_defs(op) & REG_BIT(g->base)));
 }
 
 /* Parts and bystanders from @i on; true with the longest row in @m. */

@@ -32,7 +32,9 @@
 	X(NOP, nop)		/* second slot of a wide instruction, or fused into another */ \
 	X(LEA, lea)		/* dst = src + imm, or dst = src + index(off); fused mov and add */ \
 	X(ROTATE, rotate)	/* dst = src rotated left by imm; fused */ \
-	X(GATHER, gather)	/* one wide load for a row of byte loads; fused */
+	X(GATHER, gather)	/* one wide load for a row of byte loads; fused */ \
+	X(LOOKUP, lookup)	/* lookup in the array whose R1 is imm, key at src; from HELPER */ \
+	X(CPU, cpu)		/* R0 = number of the CPU; from HELPER */
 
 enum moat_kind {
 	MOAT_BAD,	/* not an instruction; the decoder's zero row */

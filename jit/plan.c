@@ -23,7 +23,7 @@ static bool has_basereg(enum moat_mode mode)
  */
 struct moat_verdict moat_plan_memory(const struct moat_op *op, enum moat_mode mode, bool trusted_frame)
 {
-	u8 base = op->kind == MOAT_LOAD || op->kind == MOAT_GATHER ? op->src : op->dst;
+	u8 base = op->kind == MOAT_STORE || op->kind == MOAT_ATOMIC ? op->dst : op->src;
 
 	if (base == BPF_REG_10) {
 		if (op->off < -MOAT_FRAME_BYTES || op->off + op->bytes > 0)
@@ -42,7 +42,7 @@ struct moat_verdict moat_plan_memory(const struct moat_op *op, enum moat_mode mo
 static bool is_memory(const struct moat_op *op)
 {
 	return op->kind == MOAT_LOAD || op->kind == MOAT_STORE || op->kind == MOAT_ATOMIC ||
-	       op->kind == MOAT_GATHER;
+	       op->kind == MOAT_GATHER || op->kind == MOAT_LOOKUP;
 }
 
 static bool is_call(const struct moat_op *op)
@@ -59,6 +59,7 @@ static bool reads_src(const struct moat_op *op)
 	case MOAT_ATOMIC:
 	case MOAT_LEA:
 	case MOAT_ROTATE:
+	case MOAT_LOOKUP:
 		return true;
 	case MOAT_PACKET:
 		return op->fn == BPF_IND;
@@ -90,6 +91,12 @@ u16 moat_op_regs(const struct moat_op *op)
 	if (op->kind == MOAT_LEA && !op->has_imm)
 		regs |= 1 << op->off;
 	return regs | 1 << op->dst;
+}
+
+/* Does its code look into the host's frame? */
+static bool needs_frame(const struct moat_op *op)
+{
+	return is_call(op) || op->kind == MOAT_CPU || op->kind == MOAT_LOOKUP;
 }
 
 /* A loop in the emitter that needs a third temporary. */
@@ -136,7 +143,7 @@ static void summarise(struct moat *jit)
 			const struct moat_op *op = &jit->op[i];
 
 			func->regs |= moat_op_regs(op);
-			func->calls |= is_call(op);
+			func->calls |= needs_frame(op);
 			jit->has_local |= op->kind == MOAT_LOCAL;
 			jit->uses_fuel |= is_loop(op) || op->kind == MOAT_LOCAL || op->kind == MOAT_FUNC;
 			jit->uses_loop |= is_fetch_loop(op);
@@ -162,8 +169,11 @@ int moat_plan_ops(struct moat *jit)
 	jit->basereg = has_basereg(mode);
 	for (i = 0; i < jit->nr_func; i++)
 		place_exits(jit, &jit->func[i]);
-	if (!jit->opt->plain)
+	if (!jit->opt->plain) {
+		moat_find_targets(jit);
+		moat_inline(jit);
 		moat_fuse(jit);
+	}
 
 	for (i = 0; i < jit->len; i++) {
 		struct moat_op *op = &jit->op[i];

@@ -33,8 +33,18 @@ u16 moat_op_regs(const struct moat_op *op);
 /* Fill guards, the summary fields of @jit and the places of exits; fuse. 0 or -EOPNOTSUPP. */
 int moat_plan_ops(struct moat *jit);
 
+/* Filled by moat_find_targets(): something jumps to the slot, so nothing is known about what ran before it. */
+#define MOAT_TARGET	0x8000
+void moat_find_targets(struct moat *jit);
+
+/* inline.c: helper calls that the image does itself. */
+void moat_inline(struct moat *jit);
+
 /* fuse.c: replace short windows by fused operations, where no jump lands inside. */
 void moat_fuse(struct moat *jit);
+
+/* fuse.c: registers that @op writes, as bits. */
+u16 moat_op_defs(const struct moat_op *op);
 
 /* layout.c: place slots [0, n); returns where slot[n] starts. */
 u32 moat_layout(struct moat_slot *slot, u32 n, const struct moat_reach *r);

@@ -24,6 +24,7 @@ struct moat_frame {
 	u64 stack;	/* R10 of the main function as an address: cage + offset */
 	u64 fuel;	/* what is left; loaded at entry, stored at every call out and at exit */
 	u64 r1, r2;	/* what the next image gets, set by the host when a tail call succeeds */
+	u32 cpu;	/* what bpf_get_smp_processor_id() returns in this run */
 };
 
 /* Bytes below the top of the stack that a program may use: frames and what gate modes keep beside them. */

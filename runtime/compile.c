@@ -34,6 +34,35 @@ static bool known(void *arg, s32 id)
 	return moat_helper_find(prog->obj, id, prog->type);
 }
 
+/* The map that a lddw with value @r1 names in this program. */
+static struct moat_map *named_map(const struct moat_program *prog, u64 r1)
+{
+	struct moat_map *m;
+
+	if (prog->domain->mode != MOAT_MODE_NONE)
+		return moat_domain_map_at(prog->domain, r1);
+	for (m = prog->obj->maps; m; m = m->next)
+		if ((uintptr_t)m == r1)
+			return m;
+	return NULL;
+}
+
+/* Array lookups and the CPU number need no call: see enum moat_inline_kind. */
+static void inlined(void *arg, s32 id, u64 r1, struct moat_inline *out)
+{
+	const struct moat_program *prog = arg;
+	struct moat_map *m;
+
+	*out = (struct moat_inline){ .kind = MOAT_INLINE_NO };
+	if (id == BPF_FUNC_get_smp_processor_id)
+		out->kind = MOAT_INLINE_CPU;
+	if (id != BPF_FUNC_map_lookup_elem || !r1)
+		return;
+	m = named_map(prog, r1);
+	if (m && moat_array_values(m, out))
+		out->kind = MOAT_INLINE_ARRAY;
+}
+
 static bool is_plain(const struct moat_program *prog)
 {
 	return prog->type == BPF_PROG_TYPE_UNSPEC;
@@ -57,6 +86,7 @@ static struct moat_options options(struct moat_program *prog)
 		.packet = (uintptr_t)moat_packet,
 		.known = known,
 		.callee = callee,
+		.inlined = inlined,
 		.arg = prog,
 		.log = { log_line, prog },
 	};

@@ -122,6 +122,7 @@ static int begin(struct batch *b, struct moat_program *prog, void *user)
 	b->prog = prog;
 	b->done = 0;
 	run->thread = moat_self;
+	run->frame.cpu = moat_self->cpu;
 	run->outer = moat_self->run;
 	run->user = user;
 	run->packet_writable = b->lay.writable;

@@ -114,6 +114,19 @@ static long array_each(struct moat_map *map, struct moat_run *run, u64 callback,
 	return i;
 }
 
+bool moat_array_values(const struct moat_map *map, struct moat_inline *out)
+{
+	const struct moat_values *v = map->data;
+
+	if (map->ops != &moat_array_ops || !v || v->cpu_bytes > INT_MAX)
+		return false;
+	out->base = moat_offset(v->base);
+	out->stride = v->stride;
+	out->entries = map->max_entries;
+	out->cpu_bytes = v->cpu_bytes;
+	return true;
+}
+
 const struct moat_map_ops moat_array_ops = {
 	.check = array_check,
 	.alloc = array_alloc,
