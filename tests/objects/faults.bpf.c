@@ -4,7 +4,7 @@
 #include <bpf/bpf_helpers.h>
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -25,8 +25,8 @@ long wild(__u64 *in)
 SEC("moat")
 long endless(void *in)
 {
-	for (;;)
-		asm volatile("" ::: "memory"); /* LINE endless */
+	for (;;) /* LINE endless */
+		asm volatile("" ::: "memory");
 }
 
 SEC("moat")
