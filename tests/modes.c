@@ -25,7 +25,7 @@ static const struct mode all[] = {
 
 static void remember(enum moat_print_level level, const char *text)
 {
-	if (level == MOAT_WARN)
+	if (level == MOAT_WARN && !mode_said[0])
 		snprintf(mode_said, sizeof(mode_said), "%s", text);
 }
 

@@ -17,10 +17,10 @@ struct mode {
 extern struct mode modes[MODES_MAX];
 extern unsigned int nr_modes;
 
-/* Fill modes[]; what is not enforced here is skipped by name, with the reason. Prints of the library go to mode_said. */
+/* Fill modes[]; what is not enforced here is skipped by name, with the reason. */
 void modes_init(void);
 
-extern char mode_said[512];	/* the last message of the library */
+extern char mode_said[512];	/* the first message of the library since the last mode_load() began */
 
 /*
  * A loaded object with one program, for moat_object__close().  @helpers end
