@@ -58,6 +58,9 @@ u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 	struct moat_map *map = tail_map(run, r2, run->image->site[site].pc);
 	struct moat_program *to;
 
+	/* Only a forged return leads from a callback to the main function's tail call: the code below still waits for its helper. */
+	if (run->callbacks)
+		moat_run_fault(run, MOAT_FAULT_TRAP, run->image->site[site].pc, 0);
 	if (!run->tail_calls)
 		return 0;
 	to = moat_map_program_at(map, (u32)r3);
@@ -74,11 +77,17 @@ u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 u64 moat_callback(struct moat_run *run, u64 handle, u64 r1, u64 r2, u64 r3, u64 r4)
 {
 	u64 (*entry)(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4);
-	u64 address = moat_image_callback(run->image, handle);
+	u64 address = moat_image_callback(run->image, handle), ret;
 
 	/* The audit has looked before; a helper that passes on something else ends the run. */
 	if (!address)
 		moat_run_fault(run, MOAT_FAULT_TRAP, 0, handle);
+	/* A handle is a plain number: a callback can name itself, and the host's stack would end before the fuel. */
+	if (run->callbacks == MOAT_MAX_FRAMES)
+		moat_run_fault(run, MOAT_FAULT_TRAP, handle, 0);
 	entry = (__typeof__(entry))(uintptr_t)address;
-	return entry(r1, r2, r3, &run->frame, r4);
+	run->callbacks++;
+	ret = entry(r1, r2, r3, &run->frame, r4);
+	run->callbacks--;
+	return ret;
 }

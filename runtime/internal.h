@@ -228,6 +228,7 @@ struct moat_run {
 	u32 data, data_end;		/* packet, offsets in the heap; 0, 0: none */
 	bool packet_writable;		/* xdp, tc; not socket filters */
 	u32 tail_calls;			/* left */
+	u32 callbacks;			/* under way, one inside the other */
 	struct moat_issued issued[MOAT_MAX_ISSUED];
 	u32 issued_busy;		/* bit i: issued[i] is held; starts 0 */
 	u32 scratch;			/* bytes used at the low end of the stack piece, for keys given to callbacks; starts 0 */

@@ -51,6 +51,7 @@ static void lay(struct batch *b, bool packet)
 	moat_view_lay(run, &b->lay, packet);
 	run->frame.fuel = b->fuel;
 	run->tail_calls = MOAT_MAX_TAIL_CALLS;
+	run->callbacks = 0;
 	run->scratch = 0;
 }
 
