@@ -11,7 +11,6 @@
 
 #define ALL_LIVE	0x07ff
 #define MAX_PASSES	8
-#define MAX_WINDOW	40
 
 #define REG_BIT(r)		((u16)(1 << (r)))
 #define ARGS		0x3e		/* R1-R5 */
@@ -348,7 +347,7 @@ static bool find_row(struct moat *jit, u32 i, struct match *m)
 	bool found = false;
 	u32 j;
 
-	for (j = i; j < i + MAX_WINDOW && (j == i || inside(jit, j)); j++) {
+	for (j = i; j < i + MOAT_MAX_WINDOW && (j == i || inside(jit, j)); j++) {
 		const struct moat_op *op = &jit->op[j];
 
 		if (gather_or(&g, op))

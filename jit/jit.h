@@ -74,6 +74,9 @@ struct moat_options {
 	struct moat_log log;
 };
 
+/* Slots that one fused operation may span. */
+#define MOAT_MAX_WINDOW	40
+
 /* A call out of the image. */
 struct moat_site {
 	u32 pc;			/* BPF instruction */

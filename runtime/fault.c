@@ -35,6 +35,16 @@ static u64 fault_pc(const ucontext_t *uc)
 	return uc->uc_mcontext.gregs[REG_RIP];
 }
 
+/* The value of a BPF register where the code stopped; the map is arch-x86/regs.h. */
+static u64 bpf_register(const ucontext_t *uc, u8 reg)
+{
+	static const u8 at[] = {
+		REG_RAX, REG_RDI, REG_RSI, REG_RDX, REG_RCX, REG_R8, REG_RBX, REG_R13, REG_R14, REG_R15, REG_RBP,
+	};
+
+	return uc->uc_mcontext.gregs[at[reg]];
+}
+
 /* Page faults (exception 14) say in bit 1 of their error code whether it was a write. */
 static bool fault_write(const ucontext_t *uc)
 {
@@ -199,6 +209,49 @@ static void describe_access(struct moat_fault *f, const struct moat_domain *d, c
 		f->reason = "emitted code reached outside the cage";
 }
 
+static bool is_byte_load(const struct bpf_insn *insn, u8 base)
+{
+	return insn->code == (BPF_LDX | BPF_MEM | BPF_B) && insn->src_reg == base;
+}
+
+/* Is there a page of the domain at @p?  Objects begin at a page, so its first byte tells. */
+static bool mapped(const struct moat_run *run, u64 p)
+{
+	u64 page = p & ~(u64)(moat_heap.page - 1);
+
+	if (run->domain->basereg)
+		page = (u32)page;
+	return page - run->slot->off < MOAT_SLOT_BYTES || moat_domain_has(run->domain, page, 1, MOAT_READ);
+}
+
+/*
+ * A row of byte loads runs as one wide load, in the slot of the first (jit/fuse.c);
+ * those that were fused into it have no code.  Name the one that would have
+ * met the bad page first.
+ */
+static void name_part(struct moat_run *run, const struct moat_image *img, const ucontext_t *uc)
+{
+	const struct bpf_insn *insn = img->prog->insn;
+	u32 first = run->fault.insn, i;
+	u8 base = insn[first].src_reg;
+	u64 from;
+
+	if (!is_byte_load(&insn[first], base))
+		return;
+	from = bpf_register(uc, base);
+	for (i = first; i < img->len && i < first + MOAT_MAX_WINDOW; i++) {
+		bool has_code = img->slot[i] != img->slot[i + 1];
+
+		if (!is_byte_load(&insn[i], base) || (i > first && has_code))
+			continue;
+		if (mapped(run, from + insn[i].off))
+			continue;
+		run->fault.insn = i;
+		run->fault.address = run->domain->basereg ? (u32)(from + insn[i].off) : from + insn[i].off;
+		return;
+	}
+}
+
 bool moat_handle_signal(int sig, void *siginfo, void *ucontext)
 {
 	const siginfo_t *info = siginfo;
@@ -220,6 +273,8 @@ bool moat_handle_signal(int sig, void *siginfo, void *ucontext)
 		describe_trap(&run->fault, img, at);
 	else
 		describe_access(&run->fault, run->domain, info, uc);
+	if (run->fault.kind == MOAT_FAULT_CAGE || run->fault.kind == MOAT_FAULT_KEY)
+		name_part(run, img, uc);
 	restore_control(uc);
 	if (uc->uc_stack.ss_flags & SS_AUTODISARM)
 		sigaltstack(&uc->uc_stack, NULL);
