@@ -150,10 +150,10 @@ static void end(struct batch *b, int err)
 	/* Gates leave the default rights behind; a caller with rights of its own gets them back. */
 	if (d->gates && run->host_pkru != d->host_pkru)
 		moat_wrpkru(run->host_pkru);
-	rcu_read_unlock();
 	atomic_fetch_add_explicit(&b->prog->runs, b->done, memory_order_relaxed);
 	if (err)
 		atomic_fetch_add_explicit(&b->prog->faults, 1, memory_order_relaxed);
+	rcu_read_unlock();	/* from here on the object may be closed */
 }
 
 static u64 result(const struct batch *b)
