@@ -384,6 +384,20 @@ static bool fuse_gather(struct moat *jit, u32 i)
 	return true;
 }
 
+/* A load whose bytes are swapped at once. */
+static bool fuse_swapped_load(struct moat *jit, u32 i)
+{
+	struct moat_op *load = &jit->op[i], *swap = &jit->op[i + 1];
+
+	if (load->sx || !inside(jit, i + 1) || swap->kind != MOAT_SWAP || swap->fn == SWAP_LE ||
+	    swap->dst != load->dst || swap->bytes != load->bytes)
+		return false;
+	load->kind = MOAT_GATHER;
+	load->fn = SWAP_BE;
+	drop(swap);
+	return true;
+}
+
 void moat_fuse(struct moat *jit)
 {
 	u32 i;
@@ -393,7 +407,7 @@ void moat_fuse(struct moat *jit)
 		struct moat_op *op = &jit->op[i];
 
 		if (op->kind == MOAT_LOAD)
-			fuse_gather(jit, i);
+			(void)(fuse_gather(jit, i) || fuse_swapped_load(jit, i));
 		else if (op->kind == MOAT_MOV)
 			(void)(fuse_rotate(jit, i) || fuse_lea(jit, i));
 		else if (op->kind == MOAT_BRANCH)
