@@ -50,10 +50,8 @@ part() {
 	fi
 }
 
-# Something that only succeeds or not counts as one test.
-one() { "$@" && echo "1 passed, 0 failed"; }
-
-build() { make --no-print-directory -k -j"$(nproc)" "$@"; }
+# Something that only succeeds or not counts as one test: build TARGET... [VARIABLE=VALUE]...
+build=(bash -c 'make --no-print-directory -k -j"$(nproc)" "$@" && echo "1 passed, 0 failed"' build)
 
 programs() {	# programs DIRECTORY LABEL
 	local t
@@ -62,15 +60,15 @@ programs() {	# programs DIRECTORY LABEL
 	done
 }
 
-do_build() { part build 900 one build all tests examples; }
+do_build() { part build 900 "${build[@]}" all tests examples; }
 do_programs() { programs "$BUILD" ""; }
 do_cli() { [ ! -e tests/cli.sh ] || part cli 300 tests/cli.sh; }
-do_demo() { [ ! -e tests/demo.sh ] || part demo 300 one build demo; }
+do_demo() { [ ! -e tests/demo.sh ] || part demo 300 "${build[@]}" demo; }
 do_install() { [ ! -e tests/install.sh ] || part install 300 tests/install.sh; }
 do_kcheck() { part kcheck 300 kernel/kcheck.sh; }
 
 do_asan() {
-	part asan/build 900 one build SAN=1 BUILD="$BUILD/san" all tests examples
+	part asan/build 900 "${build[@]}" SAN=1 BUILD="$BUILD/san" all tests examples
 	programs "$BUILD/san" asan/
 	[ ! -e tests/cli.sh ] || MOAT=$BUILD/san/moat BUILD=$BUILD/san part asan/cli 600 tests/cli.sh
 }
@@ -78,7 +76,7 @@ do_asan() {
 do_fuzz() {
 	local f
 	[ -n "${FUZZERS-}" ] || return 0
-	part fuzz/build 900 one build CC=clang SAN=address,undefined,fuzzer-no-link LDFLAGS=-fsanitize=fuzzer \
+	part fuzz/build 900 "${build[@]}" CC=clang SAN=address,undefined,fuzzer-no-link LDFLAGS=-fsanitize=fuzzer \
 		BUILD="$BUILD/fuzz" $(for f in $FUZZERS; do echo "$BUILD/fuzz/tests/$f"; done)
 	for f in $FUZZERS; do
 		part "fuzz/$f" 200 tests/fuzz.sh "$BUILD/fuzz/tests/$f" "${FUZZ_SECONDS:-30}"
