@@ -201,8 +201,8 @@ static void describe_access(struct moat_fault *f, const struct moat_domain *d, c
 	f->write = fault_write(uc);
 	if (in_cage)
 		f->kind = fault_key(uc) ? MOAT_FAULT_KEY : MOAT_FAULT_CAGE;
-	else if (info->si_signo == SIGSEGV && info->si_code == SEGV_PKUERR)
-		f->kind = MOAT_FAULT_KEY;
+	else if (d->gates && (!d->basereg || info->si_code == SEGV_PKUERR))
+		f->kind = MOAT_FAULT_KEY;	/* pku: also where nothing is mapped at all */
 	else
 		f->kind = d->basereg ? MOAT_FAULT_TRAP : MOAT_FAULT_MEMORY;
 	if (f->kind == MOAT_FAULT_TRAP)

@@ -16,7 +16,7 @@ log=$build/vm/pku.log
 mkdir -p "$build/vm"
 files="tests/vm/guest.sh $build/moat"
 programs=
-for name in isa attacks diff runtime_mem runtime_fault runtime_probe runtime_maps runtime_object; do
+for name in isa attacks diff runtime_mem runtime_fault runtime_probe runtime_signal runtime_maps runtime_object; do
 	[ -e "tests/$name.c" ] || continue
 	files="$files $build/tests/$name"
 	programs="$programs $name"
