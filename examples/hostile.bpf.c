@@ -26,12 +26,13 @@ int hostile(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct order *order = data;
-	__u64 *forged, *out;
+	volatile __u64 *forged;
+	__u64 *out;
 	__u32 zero = 0;
 
 	if ((void *)(order + 1) > end)
 		return XDP_ABORTED;
-	forged = (__u64 *)order->address;
+	forged = (volatile __u64 *)order->address;
 	out = bpf_map_lookup_elem(&loot, &zero);
 	if (!out)
 		return XDP_ABORTED;

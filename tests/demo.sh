@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # `make demo`: the firewall over a capture in every mode, then a hostile program beside a victim.
 # Fails if verdicts differ between modes, or if an attack is not contained where it must be.
@@ -33,7 +33,10 @@ print(r["packets"], r["violations"], [(v["name"], v["packets"]) for v in r["verd
 
 # Why a mode is not enforced here; empty if it is.
 missing() {
-	"$MOAT" features | awk -v mode="$1" '$1 == mode && /not enforced|not available/ { $1 = ""; print }'
+	"$MOAT" features | awk -v mode="$1" '$1 == mode && $2 == "not" {
+		sub(/^ *[^ ]+ +not (enforced|available) +/, "")
+		print "not enforced here: " $0
+	}'
 }
 
 say "What this machine enforces (moat features)"
@@ -43,7 +46,7 @@ for mode in $MODES; do
 	say "Firewall, isolation $mode"
 	why=$(missing "$mode")
 	if [ -n "$why" ]; then
-		echo "skipped:$why"
+		echo "$why"
 		continue
 	fi
 	firewall || fail "the firewall failed in $mode"
@@ -56,7 +59,7 @@ for mode in $MODES; do
 	say "Hostile program, isolation $mode"
 	why=$(missing "$mode")
 	if [ -n "$why" ]; then
-		echo "skipped:$why"
+		echo "$why"
 		continue
 	fi
 	"$EXAMPLES/embed" "$mode" "$EXAMPLES"

@@ -56,6 +56,37 @@ static json_object *show_int(const struct btf_type *type, const u8 *p)
 	return sign ? json_object_new_int64(v) : json_object_new_uint64(v);
 }
 
+/* Is a type one of __be16, __be32, __be64?  Its size, or 0. */
+static u32 network_bytes(const struct btf *btf, u32 id)
+{
+	const struct btf_type *type = btf__type_by_id(btf, id);
+	const char *name;
+	int i;
+
+	for (i = 0; type && i < MAX_DEPTH && (btf_is_typedef(type) || btf_is_mod(type)); i++) {
+		name = btf__name_by_offset(btf, type->name_off);
+		if (btf_is_typedef(type) && name && !strncmp(name, "__be", 4))
+			return !strcmp(name + 4, "16") ? 2 : !strcmp(name + 4, "32") ? 4 : !strcmp(name + 4, "64") ? 8 : 0;
+		type = btf__type_by_id(btf, type->type);
+	}
+	return 0;
+}
+
+/* Network order: ports as numbers; longer ones are addresses mostly, and readable as hex. */
+static json_object *show_network(const u8 *p, u32 bytes)
+{
+	char text[24];
+	u64 v = 0;
+	u32 i;
+
+	for (i = 0; i < bytes; i++)
+		v = v << 8 | p[i];
+	if (bytes == 2)
+		return json_object_new_int(v);
+	snprintf(text, sizeof(text), "0x%0*llx", (int)bytes * 2, (unsigned long long)v);
+	return json_object_new_string(text);
+}
+
 /* Arrays of bytes are hex, for addresses and padding. */
 static json_object *show_array(const struct btf *btf, const struct btf_type *type, const u8 *p,
 			       size_t bytes, int depth)
@@ -138,10 +169,14 @@ static json_object *show(const struct btf *btf, u32 id, const u8 *p, size_t byte
 	const struct btf_type *type;
 	s64 size;
 	int resolved = btf__resolve_type(btf, id);
+	u32 network;
 
 	if (resolved < 0 || depth > MAX_DEPTH)
 		return NULL;
 	type = btf__type_by_id(btf, resolved);
+	network = network_bytes(btf, id);
+	if (network && network <= bytes)
+		return show_network(p, network);
 	if (type && btf_is_datasec(type))
 		return show_section(btf, type, p, bytes, depth);
 	size = btf__resolve_size(btf, resolved);

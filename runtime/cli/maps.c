@@ -149,6 +149,15 @@ static void walk(struct dump *d)
 	free(value);
 }
 
+/* Hashes have an order of their own, which differs from run to run. */
+static int by_key(const void *a, const void *b)
+{
+	json_object *x = json_object_object_get(*(json_object *const *)a, "key");
+	json_object *y = json_object_object_get(*(json_object *const *)b, "key");
+
+	return strcmp(json_object_to_json_string(x), json_object_to_json_string(y));
+}
+
 static int ring_record(void *ctx, void *data, size_t size)
 {
 	struct dump *d = ctx;
@@ -192,6 +201,8 @@ static bool collect(struct dump *d, struct moat_map *map, const struct cli_types
 		drain(d);
 	else
 		walk(d);
+	if (!d->array && type != BPF_MAP_TYPE_RINGBUF)
+		json_object_array_sort(d->elements, by_key);
 	return true;
 }
 
@@ -220,29 +231,32 @@ json_object *cli_maps_json(struct moat_object *obj, const char *path)
 	return list;
 }
 
-/* A JSON value as text: strings without quotes. */
-static const char *plain(json_object *o)
+/* A JSON value for people: without quotes. */
+static void print_plain(json_object *o)
 {
-	if (json_object_is_type(o, json_type_string))
-		return json_object_get_string(o);
-	return json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *p = json_object_is_type(o, json_type_string) ? json_object_get_string(o) :
+		json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	for (; *p; p++)
+		if (*p != '"')
+			putchar(*p);
 }
 
 static void print_element(const struct dump *d, json_object *row)
 {
-	json_object *value = row, *key;
+	json_object *value = row, *total;
 
-	if (json_object_is_type(row, json_type_object)) {
-		key = json_object_object_get(row, "key");
-		value = json_object_object_get(row, "value");
-		printf(d->array ? "  [%s]" : "  %s", plain(key));
-		printf(":");
-		if (!value)
-			value = json_object_object_get(row, "values");
+	if (!json_object_is_type(row, json_type_object)) {
+		printf("  record: ");
 	} else {
-		printf("  record:");
+		printf(d->array ? "  [" : "  ");
+		print_plain(json_object_object_get(row, "key"));
+		printf(d->array ? "]: " : ": ");
+		total = json_object_object_get(row, "value");
+		value = total ? total : json_object_object_get(row, "values");
 	}
-	printf(" %s\n", plain(value));
+	print_plain(value);
+	putchar('\n');
 }
 
 static void print_map(const struct dump *d)
