@@ -96,17 +96,32 @@ int moat_program__line(const struct moat_program *prog, __u32 insn, struct moat_
 		else
 			hi = mid;
 	}
+	/* clang gives line 0 to instructions that belong to several lines: the line before is near. */
+	while (lo && !prog->line[lo - 1].line)
+		lo--;
 	if (!lo)
 		return -ENOENT;
 	*line = prog->line[lo - 1];
 	return 0;
 }
 
+static void add_counts(const struct moat_program *prog, struct moat_program_stats *s)
+{
+	const struct moat_count *c;
+	u32 cpu;
+
+	for (cpu = 0; cpu < MOAT_MAX_CPUS; cpu++) {
+		c = atomic_load_explicit(&prog->count[cpu], memory_order_acquire);
+		if (c) {
+			s->runs += __atomic_load_n(&c->runs, __ATOMIC_RELAXED);
+			s->faults += __atomic_load_n(&c->faults, __ATOMIC_RELAXED);
+		}
+	}
+}
+
 int moat_program__stats(const struct moat_program *prog, struct moat_program_stats *stats)
 {
 	struct moat_program_stats s = {
-		.runs = prog->runs,
-		.faults = prog->faults,
 		.busy = prog->domain ? prog->domain->busy : 0,
 		.insns = prog->len,
 		.code_bytes = prog->image ? prog->image->bytes : 0,
@@ -116,6 +131,7 @@ int moat_program__stats(const struct moat_program *prog, struct moat_program_sta
 
 	if (!stats || stats->sz < sizeof(stats->sz))
 		return -EINVAL;
+	add_counts(prog, &s);
 	sz = stats->sz;
 	s.sz = sz;
 	memcpy(stats, &s, sz < sizeof(s) ? sz : sizeof(s));
