@@ -131,7 +131,7 @@ static void describe(const struct moat_elf *elf, u32 id, const char *access, cha
 			t = btf__type_by_id(elf->btf, t->type);
 		if (t && btf_is_composite(t) && i < btf_vlen(t)) {
 			name = string(elf, btf_members(t)[i].name_off);
-			n += snprintf(text + n, size - n, name ? ".%s" : "", name);
+			n += name ? snprintf(text + n, size - n, ".%s", name) : 0;
 			t = btf__type_by_id(elf->btf, btf_members(t)[i].type);
 		} else {
 			n += snprintf(text + n, size - n, "[%lu]", i);
