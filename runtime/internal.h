@@ -313,6 +313,11 @@ bool moat_array_values(const struct moat_map *map, struct moat_inline *out);
 struct moat_program *moat_map_program_at(struct moat_map *map, u64 index);	/* program arrays; NULL */
 
 /* Objects (object.c) */
+/* Runs of a program on one CPU, each on a cache line of its own. */
+struct moat_count {
+	u64 runs, faults;	/* only the CPU's own thread writes */
+} __attribute__((aligned(64)));
+
 struct moat_program {
 	struct moat_object *obj;
 	struct moat_program *next;
@@ -325,7 +330,7 @@ struct moat_program {
 	u32 nr_line;
 	struct moat_domain *domain;
 	struct moat_image *image;
-	_Atomic u64 runs, faults;
+	struct moat_count *_Atomic count[MOAT_MAX_CPUS];	/* made on the first run on a CPU */
 	u64 compile_ns;
 };
 

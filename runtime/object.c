@@ -74,6 +74,10 @@ static void free_map(struct moat_map *map)
 
 static void free_program(struct moat_program *prog)
 {
+	u32 i;
+
+	for (i = 0; i < MOAT_MAX_CPUS; i++)
+		free(prog->count[i]);
 	free(prog->name);
 	free(prog->section);
 	free(prog->insn);

@@ -16,6 +16,7 @@ struct batch {
 	struct moat_run run;
 	struct moat_layout lay;
 	struct moat_program *prog;
+	struct moat_count *count;
 	u64 fuel;
 	u64 retval;
 	u64 done;		/* runs begun */
@@ -105,6 +106,21 @@ static int run_all(struct batch *b, u32 repeat)
 	return err;
 }
 
+/* Only the thread that has the CPU comes here with it. */
+static struct moat_count *counters(struct moat_program *prog, u32 cpu)
+{
+	struct moat_count *c = atomic_load_explicit(&prog->count[cpu], memory_order_relaxed);
+
+	if (c)
+		return c;
+	c = aligned_alloc(sizeof(*c), sizeof(*c));
+	if (c) {
+		*c = (struct moat_count) { 0 };
+		atomic_store_explicit(&prog->count[cpu], c, memory_order_release);
+	}
+	return c;
+}
+
 /* Become the innermost run of this thread.  -EBUSY: no CPU number, or no slot, is left. */
 static int begin(struct batch *b, struct moat_program *prog, void *user)
 {
@@ -115,10 +131,11 @@ static int begin(struct batch *b, struct moat_program *prog, void *user)
 	if (err)
 		return err;
 	rcu_read_lock();
-	slot = moat_slot_get(prog->domain, moat_self->cpu);
+	b->count = counters(prog, moat_self->cpu);
+	slot = b->count ? moat_slot_get(prog->domain, moat_self->cpu) : NULL;
 	if (!slot) {
 		rcu_read_unlock();
-		return -EBUSY;
+		return b->count ? -EBUSY : -ENOMEM;
 	}
 	b->prog = prog;
 	b->done = 0;
@@ -150,9 +167,9 @@ static void end(struct batch *b, int err)
 	/* Gates leave the default rights behind; a caller with rights of its own gets them back. */
 	if (d->gates && run->host_pkru != d->host_pkru)
 		moat_wrpkru(run->host_pkru);
-	atomic_fetch_add_explicit(&b->prog->runs, b->done, memory_order_relaxed);
+	__atomic_store_n(&b->count->runs, b->count->runs + b->done, __ATOMIC_RELAXED);
 	if (err)
-		atomic_fetch_add_explicit(&b->prog->faults, 1, memory_order_relaxed);
+		__atomic_store_n(&b->count->faults, b->count->faults + 1, __ATOMIC_RELAXED);
 	rcu_read_unlock();	/* from here on the object may be closed */
 }
 
