@@ -7,7 +7,7 @@ BUILD	?= build$(if $(SAN),/san)$(if $(DEBUG),/debug)
 PREFIX	?= /usr/local
 CFLAGS	?= $(if $(DEBUG)$(SAN),-O1,-O2) -g
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN:1=address,undefined) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-WARN	:= -std=gnu11 -Wall -Wextra -Werror -Wenum-conversion -Wno-unused-parameter -Wmissing-prototypes
+WARN	:= -std=gnu11 -Wall -Wextra -Werror -Wenum-conversion -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes
 ALLCFLAGS = $(WARN) -Iinclude -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fPIC -fvisibility=hidden -MMD -MP
 LINK	= $(CC) $(SANITIZE) $(LDFLAGS)
 LIBS	:= -lbpf -lelf -lurcu-memb -lpthread
@@ -84,6 +84,8 @@ $(BUILD)/tests/helpers.a: $(HELPERS)
 	@mkdir -p $(@D) && rm -f $@
 	$(AR) rcs $@ $^
 
+$(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz_%.o $(BUILD)/libmoat.a
+	$(LINK) -o $@ $^ $(LIBS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS) -lcapstone
 $(BUILD)/tests/%: $(BUILD)/disasm-tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
