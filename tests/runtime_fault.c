@@ -20,7 +20,10 @@ static const u8 code[] = {
 enum { LOAD = 0, STORE = 4, CHECKED = 8, LOOP = 10, UNKNOWN = 12, SEGMENT = 14 };
 static u32 slots[] = { 0, 4, 8, 10, 12, 14, sizeof(code) };
 static struct moat_trap traps[] = { { .at = CHECKED, .pc = 2, .kind = MOAT_FAULT_FUEL } };
+static struct bpf_insn insns[6];	/* of no kind that the report looks into */
+static struct moat_program program = { .insn = insns, .len = 6 };
 static struct moat_image image = {
+	.prog = &program,
 	.len = 6, .slot = slots, .trap = traps, .nr_trap = ARRAY_SIZE(traps), .bytes = sizeof(code),
 };
 
