@@ -55,15 +55,22 @@ static void load_trusted(struct moat *jit, enum x64_reg frame)
 		x64_ins(b, X64_MOV_R_RM, X64_64, X64_FUEL, x64_at(frame, offsetof(struct moat_frame, fuel)));
 }
 
-/* What the host left in registers is not for the program; one that it never names needs no clearing. */
+/*
+ * What the host left in registers is not for the program; one that it never
+ * names needs no clearing.  The gate has cleared R3 and R4 unless they are
+ * arguments.
+ */
 static void clear_registers(struct moat *jit, u32 args)
 {
 	u32 start = jit->buf.len, r;
+	u16 clear = jit->regs & ~(((1 << args) - 1) << BPF_REG_1);
 
 	if (jit->opt->mode == MOAT_MODE_NONE)
 		return;
+	if (jit->gates)
+		clear &= ~(1 << BPF_REG_3 | 1 << BPF_REG_4);
 	for (r = BPF_REG_0; r <= BPF_REG_9; r++)
-		if (jit->regs & 1 << r && !(r >= BPF_REG_1 && r < BPF_REG_1 + args))
+		if (clear & 1 << r)
 			x64_mov_imm(&jit->buf, x64_of_bpf[r], 0);
 	moat_mark(jit, MOAT_MARK_CLEAR, start);
 }
@@ -86,9 +93,8 @@ static void enter_image(struct moat *jit, enum x64_reg frame, u32 args, u32 pc)
 	load_trusted(jit, frame);
 	if (args > 2)	/* R4 came behind the frame */
 		x64_mov(b, X64_64, X64_RCX, X64_R8);
-	x64_save_rights(jit, args > 2);
 	moat_mark(jit, MOAT_MARK_PROLOGUE, start);
-	x64_enter(jit, args > 2 ? X64_LIVE(X64_RDX) | X64_LIVE(X64_RCX) : 0, pc);
+	x64_enter_first(jit, args > 2 ? X64_LIVE(X64_RDX) | X64_LIVE(X64_RCX) : 0, pc);
 	clear_registers(jit, args);
 }
 
@@ -111,12 +117,24 @@ void x64_unwind(struct moat *jit)
 		x64_pop(b, regs[n]);
 }
 
+/* In host state.  The main function too: behind gates a callback can come to its end by a forged return. */
+static void store_fuel(struct moat *jit)
+{
+	struct moat_buf *b = &jit->buf;
+
+	if (!jit->uses_fuel || !jit->calls)
+		return;
+	x64_ins(b, X64_MOV_R_RM, X64_64, X64_TMP2, x64_at(X64_RSP, X64_HOST_FRAME));
+	x64_ins(b, X64_MOV_RM_R, X64_64, X64_FUEL, x64_at(X64_TMP2, offsetof(struct moat_frame, fuel)));
+}
+
 static void leave_image(struct moat *jit, u32 pc)
 {
 	u32 start;
 
 	x64_leave(jit, X64_LIVE(X64_RAX), pc);
 	start = jit->buf.len;
+	store_fuel(jit);
 	x64_unwind(jit);
 	x64_ret(&jit->buf);
 	moat_mark(jit, MOAT_MARK_EPILOGUE, start);
@@ -125,16 +143,9 @@ static void leave_image(struct moat *jit, u32 pc)
 /* A callback is a main function of its own that makes one local call, from the top of the stack. */
 static void callback_entry(struct moat *jit, const struct moat_func *func)
 {
-	struct moat_buf *b = &jit->buf;
-
 	enter_image(jit, X64_RCX, 4, func->start);
 	x64_local_call(jit, func->start, func->depth, jit->func_local[func - jit->func]);
-	x64_leave(jit, X64_LIVE(X64_RAX), func->start);
-	x64_ins(b, X64_MOV_R_RM, X64_64, X64_TMP2, x64_at(X64_RSP, X64_HOST_FRAME));
-	if (jit->uses_fuel)
-		x64_ins(b, X64_MOV_RM_R, X64_64, X64_FUEL, x64_at(X64_TMP2, offsetof(struct moat_frame, fuel)));
-	x64_unwind(jit);
-	x64_ret(b);
+	leave_image(jit, func->start);
 }
 
 void x64_prologue(struct moat *jit, const struct moat_func *func)

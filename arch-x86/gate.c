@@ -33,20 +33,25 @@ static void write_rights(struct moat *jit)
 	x64_wrpkru(&jit->buf);
 }
 
+/* RCX and RDX are zero. */
+static void write_checked(struct moat *jit, u32 value, u32 pc)
+{
+	x64_mov_imm(&jit->buf, X64_RAX, value);
+	write_rights(jit);
+	x64_alu_imm(&jit->buf, 7, X64_32, x64_r(X64_RAX), value);
+	x64_trap_if(jit, X64_NE, pc, MOAT_FAULT_TRAP);
+}
+
 static void gate(struct moat *jit, u32 value, u32 live, u32 pc, u8 mark)
 {
-	struct moat_buf *b = &jit->buf;
-	u32 start = b->len;
+	u32 start = jit->buf.len;
 
 	if (!jit->gates)
 		return;
 	keep(jit, live, false);
-	x64_mov_imm(b, X64_RCX, 0);
-	x64_mov_imm(b, X64_RDX, 0);
-	x64_mov_imm(b, X64_RAX, value);
-	write_rights(jit);
-	x64_alu_imm(b, 7, X64_32, x64_r(X64_RAX), value);
-	x64_trap_if(jit, X64_NE, pc, MOAT_FAULT_TRAP);
+	x64_mov_imm(&jit->buf, X64_RCX, 0);
+	x64_mov_imm(&jit->buf, X64_RDX, 0);
+	write_checked(jit, value, pc);
 	keep(jit, live, true);
 	moat_mark(jit, mark, start);
 }
@@ -61,11 +66,11 @@ void x64_leave(struct moat *jit, u32 live, u32 pc)
 	gate(jit, jit->opt->host_pkru, live, pc, MOAT_MARK_LEAVE);
 }
 
-/* In the prologue: changes RAX, and RCX and RDX unless they hold arguments. */
-void x64_save_rights(struct moat *jit, bool args)
+/* RDPKRU wants RCX to be zero and makes RDX so: the gate needs no more. */
+void x64_enter_first(struct moat *jit, u32 live, u32 pc)
 {
-	u32 live = args ? X64_LIVE(X64_RDX) | X64_LIVE(X64_RCX) : 0;
 	struct moat_buf *b = &jit->buf;
+	u32 start = b->len;
 
 	if (!jit->gates)
 		return;
@@ -73,7 +78,9 @@ void x64_save_rights(struct moat *jit, bool args)
 	x64_mov_imm(b, X64_RCX, 0);
 	x64_rdpkru(b);
 	x64_ins(b, X64_MOV_RM_R, X64_32, X64_RAX, x64_at(X64_RSP, X64_HOST_PKRU));
+	write_checked(jit, jit->opt->domain_pkru, pc);
 	keep(jit, live, true);
+	moat_mark(jit, MOAT_MARK_ENTER, start);
 }
 
 /* In host state, RAX live: most callers have the host's rights already. */

@@ -73,7 +73,8 @@ enum x64_reg x64_value(struct moat *jit, u8 bpf, enum x64_reg tmp);
 #define X64_LIVE(reg)	(1u << (reg))
 void x64_enter(struct moat *jit, u32 live, u32 pc);
 void x64_leave(struct moat *jit, u32 live, u32 pc);
-void x64_save_rights(struct moat *jit, bool args);
+/* Enter in a prologue: the caller's rights are saved. */
+void x64_enter_first(struct moat *jit, u32 live, u32 pc);
 void x64_restore_rights(struct moat *jit);
 
 /* call.c */
