@@ -49,6 +49,12 @@ struct file {
 	FILE *out;			/* bless: the new text */
 };
 
+/* Only sections count as tests; what is wrong with a file is a failure besides. */
+static void broken(const struct file *f, const char *what, const char *line)
+{
+	CHECK(false, "%s: %s: '%s'", f->name, what, line);
+}
+
 /* Keys --------------------------------------------------------------------- */
 
 static bool yes(const char *value, bool *out)
@@ -287,10 +293,10 @@ static void section(struct file *f, const char *head, u32 start, u32 end)
 	snprintf(words, sizeof(words), "%s", head);
 	colon = strchr(words, ':');
 	*colon = 0;
-	if (!CHECK(f->len > 0, "%s: a section before the program", f->name))
+	if (f->len <= 0 || !qualify(&spec, words + (refuse ? 6 : 3))) {
+		broken(f, f->len > 0 ? "cannot read the keys" : "a section before the program", head);
 		return;
-	if (!CHECK(qualify(&spec, words + (refuse ? 6 : 3)), "%s: cannot read '%s'", f->name, head))
-		return;
+	}
 	if (refuse)
 		check_refusal(f, &spec, colon + 1 + strspn(colon + 1, " "));
 	else
@@ -307,7 +313,8 @@ static void program(struct file *f, u32 start, u32 end)
 	for (i = start; i < end; i++)
 		n += snprintf(text + n, sizeof(text) - n, "%s\n", f->line[i]);
 	f->len = assemble(text, f->insn, MAX_INSNS, error);
-	CHECK(f->len > 0, "%s: %s", f->name, error);
+	if (f->len <= 0)
+		broken(f, error, "bpf:");
 }
 
 static void header(struct file *f, const char *line)
@@ -315,7 +322,8 @@ static void header(struct file *f, const char *line)
 	char key[40] = "", value[100] = "";
 
 	sscanf(line, "%39[a-z]: %99[^\n]", key, value);
-	CHECK(set_key(&f->spec, key, value), "%s: cannot read '%s'", f->name, line);
+	if (!set_key(&f->spec, key, value))
+		broken(f, "cannot read", line);
 }
 
 static bool starts(const char *line, const char *word)
@@ -379,8 +387,11 @@ static void do_file(const char *name, bool bless)
 	f->bless = bless;
 	listing_defaults(&f->spec);
 	f->spec.opt.form = MOAT_BASE_REGISTER;
-	if (CHECK(read_lines(f), "cannot read %s", name)) {
-		CHECK(f->line[0][0] == '#', "%s: the first line is not a sentence about the rule", name);
+	if (!read_lines(f)) {
+		broken(f, "cannot read", "the file");
+	} else {
+		if (f->line[0][0] != '#')
+			broken(f, "not a sentence about the rule", f->line[0]);
 		if (bless)
 			f->out = open_memstream(&text, &bytes);
 		parse(f);
@@ -388,9 +399,11 @@ static void do_file(const char *name, bool bless)
 	if (f->out) {
 		fclose(f->out);
 		f->out = fopen(name, "w");
-		if (CHECK(f->out, "cannot write %s", name)) {
+		if (f->out) {
 			fwrite(text, 1, bytes, f->out);
 			fclose(f->out);
+		} else {
+			broken(f, "cannot write", "the file");
 		}
 	}
 	for (i = 0; i < f->nr; i++)
@@ -405,12 +418,12 @@ int main(int argc, char **argv)
 	int first = bless ? 2 : 1, i;
 	glob_t all = { 0 };
 
-	if (first == argc && !CHECK(!glob("disasm-tests/golden/*.bpf", 0, NULL, &all), "there are no golden files"))
-		return check_done();
+	if (first == argc && glob("disasm-tests/golden/*.bpf", 0, NULL, &all))
+		CHECK(false, "there are no golden files here");
 	for (i = first; i < argc; i++)
 		do_file(argv[i], bless);
 	for (i = 0; first == argc && i < (int)all.gl_pathc; i++)
 		do_file(all.gl_pathv[i], bless);
 	globfree(&all);
-	return check_done();
+	return bless ? check_failed != 0 : check_done();
 }
