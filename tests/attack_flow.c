@@ -184,9 +184,13 @@ static void tail_from_callback(const struct attack_variant *v, struct attack_res
 	struct moat_map map;
 	int err;
 
-	if (!obj || !to || attack_map(obj, &map, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, &data[0]) ||
-	    moat_map__set_program(&map, 0, moat_object__next_program(to, NULL))) {
-		attack_odd(r, "no program array");
+	err = !obj || !to ? -ENOEXEC : attack_map(obj, &map, BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, &data[0]);
+	if (!err) {
+		map.obj = to;	/* the array takes programs of its own object only */
+		err = moat_map__set_program(&map, 0, moat_object__next_program(to, NULL));
+	}
+	if (err) {
+		attack_odd(r, "no program array: %d", err);
 		return;
 	}
 	err = attack_run(obj, data, &opts);

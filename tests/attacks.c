@@ -28,6 +28,7 @@ static const struct attack_variant variants[] = {
 };
 
 static const char *missing[ARRAY_SIZE(variants)];	/* why a variant does not run here */
+static bool hidden[ARRAY_SIZE(variants)];		/* not asked for: no column */
 static bool markdown;
 static const char *only;
 
@@ -155,6 +156,8 @@ static void run_attack(const struct attack *a)
 		return;
 	printf(markdown ? "| %s |" : "%-36s", a->name);
 	for (i = 0; i < ARRAY_SIZE(variants); i++) {
+		if (hidden[i])
+			continue;
 		skip = skipped(a, i);
 		if (skip)
 			snprintf(text, sizeof(text), "%s", skip);
@@ -191,10 +194,12 @@ static void print_head(void)
 
 	printf(markdown ? "| attack |" : "%-36s", "");
 	for (i = 0; i < ARRAY_SIZE(variants); i++)
-		printf(markdown ? " %s |" : " %-24s", variants[i].name);
-	printf("\n");
-	if (markdown)
-		printf("|---|---|---|---|---|---|---|\n");
+		if (!hidden[i])
+			printf(markdown ? " %s |" : " %-24s", variants[i].name);
+	printf(markdown ? "\n|---|" : "\n");
+	for (i = 0; markdown && i < ARRAY_SIZE(variants); i++)
+		printf(hidden[i] ? "" : "---|");
+	printf(markdown ? "\n" : "");
 }
 
 /*
@@ -247,12 +252,11 @@ int main(int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(variants); i++) {
 		const char *why = NULL;
 
-		if (moat_mode_enforced(variants[i].mode, &why))
-			missing[i] = why ?: "unknown reason";
-		else if (mode && !strstr(variants[i].name, mode))
-			missing[i] = "not asked for";
-		if (missing[i])
-			SKIP(variants[i].name, missing[i]);
+		hidden[i] = mode && !strstr(variants[i].name, mode);
+		if (hidden[i] || !moat_mode_enforced(variants[i].mode, &why))
+			continue;
+		missing[i] = why ?: "unknown reason";
+		SKIP(variants[i].name, missing[i]);
 	}
 	print_head();
 	run_all(attack_memory, nr_attack_memory);
