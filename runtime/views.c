@@ -16,6 +16,8 @@
 
 #define LOOPBACK	1	/* interface that packets came in by unless the context says otherwise */
 
+static const struct __sk_buff no_skb;
+
 static u8 view_of(enum bpf_prog_type type)
 {
 	switch ((int)type) {
@@ -52,24 +54,35 @@ static u32 packet_type(const u8 *eth)
 	return memcmp(eth, broadcast, ETH_ALEN) ? PACKET_MULTICAST : PACKET_BROADCAST;
 }
 
-static void finish_skb(struct moat_layout *l)
+/* The caller's context, less what only the packet and the kernel could say. */
+static void clean_skb(struct __sk_buff *skb)
 {
-	struct __sk_buff *skb = &l->skb;
-	const u8 *eth = l->data;
-	u16 protocol;
-
-	memcpy(&protocol, eth + 2 * ETH_ALEN, sizeof(protocol));
-	skb->len = l->bytes;
-	skb->protocol = protocol;	/* network order, as in the kernel */
-	if (!skb->pkt_type)
-		skb->pkt_type = packet_type(eth);
-	if (!skb->ifindex)
-		skb->ifindex = LOOPBACK;
-	if (!skb->wire_len)
-		skb->wire_len = l->bytes;
 	skb->data = skb->data_end = skb->data_meta = 0;
 	skb->flow_keys = NULL;
 	skb->sk = NULL;
+}
+
+/*
+ * What every run sees: fields of the packet, and defaults for those that were
+ * not given.  Written straight into the view: a copy of fields just written
+ * would have to wait for them.
+ */
+static void set_skb(struct __sk_buff *skb, const struct moat_layout *l)
+{
+	skb->len = l->bytes;
+	skb->protocol = l->protocol;
+	skb->pkt_type = l->skb->pkt_type ?: l->packet_type;
+	skb->ifindex = l->skb->ifindex ?: LOOPBACK;
+	skb->wire_len = l->skb->wire_len ?: l->bytes;
+}
+
+static void read_ethernet(struct moat_layout *l)
+{
+	u16 protocol;
+
+	memcpy(&protocol, (const u8 *)l->data + 2 * ETH_ALEN, sizeof(protocol));
+	l->protocol = protocol;		/* network order, as in the kernel */
+	l->packet_type = packet_type(l->data);
 }
 
 static void start(struct moat_layout *l, enum bpf_prog_type type, const void *data, u32 bytes)
@@ -97,9 +110,9 @@ int moat_view_packet(struct moat_layout *l, const struct moat_program *prog, con
 	case MOAT_VIEW_SKB:
 		if (bytes < ETH_HLEN)
 			return -EINVAL;
-		l->ctx_bytes = sizeof(l->skb);
-		memset(&l->skb, 0, sizeof(l->skb));
-		finish_skb(l);
+		l->ctx_bytes = sizeof(*l->skb);
+		l->skb = &no_skb;
+		read_ethernet(l);
 		return 0;
 	case MOAT_VIEW_PLAIN:
 		return 0;
@@ -155,10 +168,10 @@ static const char *take_packet(struct moat_layout *l, const struct moat_program 
 		return why;
 	if (l->view == MOAT_VIEW_XDP)
 		return take_xdp(l, opts);
-	memset(&l->skb, 0, sizeof(l->skb));
-	why = take_ctx(&l->skb, sizeof(l->skb), opts);
-	if (!why)
-		finish_skb(l);
+	memset(&l->given, 0, sizeof(l->given));
+	why = take_ctx(&l->given, sizeof(l->given), opts);
+	clean_skb(&l->given);
+	l->skb = &l->given;
 	return why;
 }
 
@@ -242,15 +255,18 @@ void moat_view_lay(struct moat_run *run, const struct moat_layout *l, bool packe
 	case MOAT_VIEW_XDP: {
 		struct xdp_md *xdp = moat_host(ctx);
 
-		*xdp = l->xdp;
 		xdp->data = xdp->data_meta = run->data;
 		xdp->data_end = run->data_end;
+		xdp->ingress_ifindex = l->xdp.ingress_ifindex;
+		xdp->rx_queue_index = l->xdp.rx_queue_index;
+		xdp->egress_ifindex = l->xdp.egress_ifindex;
 		break;
 	}
 	case MOAT_VIEW_SKB: {
 		struct __sk_buff *skb = moat_host(ctx);
 
-		*skb = l->skb;
+		*skb = *l->skb;
+		set_skb(skb, l);
 		if (l->pointers) {
 			skb->data = skb->data_meta = run->data;
 			skb->data_end = run->data_end;
@@ -306,19 +322,22 @@ static int give(void *to, u32 *room, const void *from, u32 bytes)
 int moat_view_results(const struct moat_run *run, const struct moat_layout *l, struct moat_run_opts *opts)
 {
 	const void *view = moat_host(run->slot->off + MOAT_VIEW_CTX), *ctx = view;
-	struct moat_layout out;
+	u32 bytes = run->data_end - run->data;
+	struct xdp_md xdp;
+	struct __sk_buff skb;
 	int err, err_ctx;
 
-	err = give(opts->data_out, &opts->data_size_out, moat_host(run->data), run->data_end - run->data);
+	err = give(opts->data_out, &opts->data_size_out, moat_host(run->data), bytes);
 	if (l->view == MOAT_VIEW_XDP) {
-		out.xdp = l->xdp;
-		out.xdp.data_end = run->data_end - run->data;
-		ctx = &out.xdp;
+		xdp = l->xdp;
+		xdp.data_end = bytes;
+		ctx = &xdp;
 	} else if (l->view == MOAT_VIEW_SKB) {
-		out.skb = l->skb;
-		out.skb.len = run->data_end - run->data;
-		take_back_skb(&out.skb, view, run->prog->type);
-		ctx = &out.skb;
+		skb = *l->skb;
+		set_skb(&skb, l);
+		skb.len = bytes;
+		take_back_skb(&skb, view, run->prog->type);
+		ctx = &skb;
 	}
 	err_ctx = give(opts->ctx_out, &opts->ctx_size_out, ctx, l->ctx_bytes);
 	return err ?: err_ctx;

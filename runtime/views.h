@@ -21,11 +21,11 @@ struct moat_layout {
 	bool writable;			/* changes of the packet go back to the caller */
 	u32 bytes, ctx_bytes;
 	const void *data;
-	const void *flat;		/* flat context, or NULL: zeroes */
-	union {
-		struct xdp_md xdp;
-		struct __sk_buff skb;
-	};
+	const void *flat;		/* flat context */
+	struct xdp_md xdp;
+	const struct __sk_buff *skb;	/* all but what the packet decides: @given, or all zero */
+	u32 protocol, packet_type;	/* of the packet */
+	struct __sk_buff given;		/* not set unless @skb points to it */
 };
 
 /* 0, or -EINVAL with a message: input that this type of program cannot have. */
