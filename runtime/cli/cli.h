@@ -156,8 +156,8 @@ struct dump_args {
 	u8 form;
 	bool jited, opcodes, linum;
 };
-/* Is the source of slot @insn another line than @last?  Then it is put there. */
-bool cli_new_line(struct moat_program *prog, u32 insn, struct moat_line *last);
+/* Is the source of slot @insn another line (or column, with --linum) than @last?  Then it is put there. */
+bool cli_new_line(const struct dump_args *dump, struct moat_program *prog, u32 insn, struct moat_line *last);
 void cli_print_line(const struct dump_args *dump, const struct moat_line *line);
 void cli_add_line(const struct dump_args *dump, json_object *o, const struct moat_line *line);
 void cli_add_opcodes(json_object *o, const void *bytes, u32 n);

@@ -80,13 +80,14 @@ static int parse(struct dump_args *dump, int argc, char **argv, bool *over)
 }
 
 /* Does the line info say something new?  Many instructions share a line. */
-bool cli_new_line(struct moat_program *prog, u32 insn, struct moat_line *last)
+bool cli_new_line(const struct dump_args *dump, struct moat_program *prog, u32 insn, struct moat_line *last)
 {
 	struct moat_line line = { 0 };
 
 	if (moat_program__line(prog, insn, &line) || !line.text || !*line.text)
 		return false;
-	if (last->file == line.file && last->line == line.line && last->column == line.column)
+	if (last->file == line.file && last->line == line.line &&
+	    (!dump->linum || last->column == line.column))
 		return false;
 	*last = line;
 	return true;
@@ -138,7 +139,7 @@ static void xlated_text(const struct dump_args *dump, struct moat_program *prog)
 	printf("%s:\n", moat_program__name(prog));
 	for (i = 0; i < len; i += slots) {
 		slots = insn_slots(insn + i, len - i);
-		if (cli_new_line(prog, i, &last))
+		if (cli_new_line(dump, prog, i, &last))
 			cli_print_line(dump, &last);
 		printf("%4u: %s\n", i, moat_text(text, insn + i, len - i));
 		if (dump->opcodes)
@@ -157,7 +158,7 @@ static json_object *xlated_json(const struct dump_args *dump, struct moat_progra
 	for (i = 0; i < len; i += slots) {
 		slots = insn_slots(insn + i, len - i);
 		o = json_object_new_object();
-		if (cli_new_line(prog, i, &last))
+		if (cli_new_line(dump, prog, i, &last))
 			cli_add_line(dump, o, &last);
 		json_object_object_add(o, "pc", json_object_new_int64(i));
 		json_object_object_add(o, "disasm", json_object_new_string(moat_text(text, insn + i, len - i)));

@@ -49,17 +49,23 @@ static const char *helper_name(s32 id)
 	return id > 0 && id < (s32)ARRAY_SIZE(names) ? names[id] : NULL;
 }
 
-/* The helper that the BPF slot at hand calls, for the label of its call. */
+/* The helper that the BPF slot at hand calls: a call, or code in its place. */
 static const char *called(const struct walk *w)
 {
 	const struct bpf_insn *insn = moat_program__insns(w->prog);
 
-	if (w->slot >= moat_program__insn_cnt(w->prog))
+	if (w->slot >= moat_program__insn_cnt(w->prog) || w->at < w->code.slot[w->slot])
 		return NULL;
 	insn += w->slot;
 	if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg)
 		return NULL;
 	return helper_name(insn->imm);
+}
+
+/* Does the operand name the cage base?  Programs cannot: only caged accesses do. */
+static bool is_caged(const struct walk *w)
+{
+	return strstr(w->insn.operands, "%gs:") || strstr(w->insn.operands, "(%r12,");
 }
 
 static void set_label(struct walk *w)
@@ -69,14 +75,15 @@ static void set_label(struct walk *w)
 	const char *helper;
 
 	w->label[0] = 0;
-	if (trap) {
+	helper = !mark || mark->kind == MOAT_MARK_CALL ? called(w) : NULL;
+	if (trap)
 		snprintf(w->label, sizeof(w->label), "trap: %s, insn %u", moat_fault_name(trap->kind), trap->pc);
-		return;
-	}
-	if (!mark)
-		return;
-	helper = mark->kind == MOAT_MARK_CALL ? called(w) : NULL;
-	snprintf(w->label, sizeof(w->label), "%s%s%s", moat_mark_name(mark->kind), helper ? " " : "", helper ?: "");
+	else if (mark)
+		snprintf(w->label, sizeof(w->label), "%s%s%s", moat_mark_name(mark->kind), helper ? " " : "", helper ?: "");
+	else if (helper)
+		snprintf(w->label, sizeof(w->label), "%s", helper);
+	else if (is_caged(w))
+		snprintf(w->label, sizeof(w->label), "%s", moat_mark_name(MOAT_MARK_CAGE));
 }
 
 /* Empty slots (second halves, fused instructions) are skipped; the prologue comes before the first. */
@@ -121,7 +128,7 @@ static void print_insn(struct walk *w)
 	char bytes[3 * 16 + 1];
 	int width;
 
-	if (slot_starts(w) && cli_new_line(w->prog, w->slot, &w->line))
+	if (slot_starts(w) && cli_new_line(w->dump, w->prog, w->slot, &w->line))
 		cli_print_line(w->dump, &w->line);
 	if (w->insn.operands[0] || w->label[0])
 		width = printf("%4x:\t%-6s %s", w->at, w->insn.operation, w->insn.operands);
@@ -173,7 +180,7 @@ static json_object *json_insn(struct walk *w)
 	json_object *o = json_object_new_object();
 	char pc[16];
 
-	if (slot_starts(w) && cli_new_line(w->prog, w->slot, &w->line))
+	if (slot_starts(w) && cli_new_line(w->dump, w->prog, w->slot, &w->line))
 		cli_add_line(w->dump, o, &w->line);
 	snprintf(pc, sizeof(pc), "0x%x", w->at);
 	json_object_object_add(o, "pc", json_object_new_string(pc));
