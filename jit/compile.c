@@ -213,7 +213,7 @@ static int write_all(struct moat *jit)
 
 		jit->cur = &jit->func[f];
 		emit_entries(jit, jit->cur);
-		if (f && jit->func_local[f] != local)
+		if (f && jit->func_local[f] != local && !jit->buf.err)
 			return broken(jit, jit->cur->start, "a function's entry moved");
 		for (i = jit->cur->start; i < jit->cur->end; i++) {
 			err = write_slot(jit, i);
