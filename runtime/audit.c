@@ -179,16 +179,26 @@ u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 {
 	struct moat_run *run = (struct moat_run *)f;
 	const struct moat_helper *helper = run->image->helper[site];
-	struct call c = {
-		.run = run, .helper = helper, .pc = run->image->site[site].pc,
-		.in = { r1, r2, r3, r4, r5 },
-	};
+	struct call c;
 	u64 ret;
 	u32 i;
 
-	/* Kinds follow one another without gaps: the rest of the arguments stays 0. */
+	/* Field by field: compilers clear such a structure with a slow string instruction. */
+	c.run = run;
+	c.helper = helper;
+	c.map = NULL;
+	c.pc = run->image->site[site].pc;
+	c.in[0] = r1;
+	c.in[1] = r2;
+	c.in[2] = r3;
+	c.in[3] = r4;
+	c.in[4] = r5;
+	c.in[5] = 0;
+	/* Kinds follow one another without gaps: the rest of the arguments is 0. */
 	for (i = 0; i < MOAT_MAX_ARGS && helper->arg[i].kind; i++)
 		c.out[i] = check(&c, i);
+	for (; i < MOAT_MAX_ARGS; i++)
+		c.out[i] = 0;
 
 	ret = ((moat_helper_fn *)(void (*)(void))helper->fn)(c.out[0], c.out[1], c.out[2], c.out[3], c.out[4], run);
 	/* The null pointer of the host is that of the program too: offset 0 is never given out. */

@@ -105,19 +105,23 @@ static u32 hash_words(const u64 *word, u32 words, u64 seed)
 void hash_key_load(const struct moat_map *map, struct hash_key *k, const void *key)
 {
 	const struct hash *h = map->data;
+	u32 half;
 
-	k->word[h->words - 1] = 0;
+	/* The usual sizes without a call, and none as a store that the load of a whole word would wait for. */
 	switch (map->key_size) {
 	case 4:
-		memcpy(k->word, key, 4);
+		memcpy(&half, key, 4);
+		k->word[0] = half;
 		break;
 	case 8:
 		memcpy(k->word, key, 8);
 		break;
 	case 16:
-		memcpy(k->word, key, 16);
+		memcpy(&k->word[0], key, 8);
+		memcpy(&k->word[1], (const u8 *)key + 8, 8);
 		break;
 	default:
+		k->word[h->words - 1] = 0;
 		memcpy(k->word, key, map->key_size);
 	}
 	/* From here on the compiler must use the copy: the original may change. */
