@@ -5,6 +5,8 @@
  * Three parts: the table isa.inc, worked out by hand; what does not fit a
  * row (packets, deep calls, far jumps); and the sweeps over registers and
  * operands.
+ *
+ *	isa [--quick] [MODE]	one in eight pairs of operands; modes whose name begins so
  */
 #include <stdlib.h>
 #include <string.h>
@@ -178,11 +180,15 @@ static void check_complete(void)
 		      variants[i].code, variants[i].off, variants[i].imm);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	__u32 i, k;
 
-	modes_init();
+	if (argc > 1 && !strcmp(argv[1], "--quick")) {
+		sweep_stride = 8;
+		argv++;
+	}
+	modes_init(argv[1]);
 	check_complete();
 	for (k = 0; k < nr_modes; k++)
 		for (i = 0; i < ARRAY_SIZE(rows); i++)

@@ -29,7 +29,7 @@ static void remember(enum moat_print_level level, const char *text)
 		snprintf(mode_said, sizeof(mode_said), "%s", text);
 }
 
-void modes_init(void)
+void modes_init(const char *only)
 {
 	static const struct bpf_insn nothing[] = { MOV_K(0, 0), EXIT };
 	unsigned int i;
@@ -39,6 +39,8 @@ void modes_init(void)
 		const char *why = NULL;
 		struct moat_object *obj;
 
+		if (only && strncmp(all[i].name, only, strlen(only)))
+			continue;
 		if (moat_mode_enforced(all[i].mode, &why)) {
 			SKIP(all[i].name, why ? why : "no reason given");
 			continue;
@@ -52,7 +54,7 @@ void modes_init(void)
 		moat_object__close(obj);
 		modes[nr_modes++] = all[i];
 	}
-	CHECK(nr_modes, "there is no mode at all");
+	CHECK(nr_modes || only, "there is no mode at all");
 }
 
 struct moat_object *mode_load(const struct mode *m, const struct bpf_insn *insn, size_t nr,

@@ -17,8 +17,11 @@ struct mode {
 extern struct mode modes[MODES_MAX];
 extern unsigned int nr_modes;
 
-/* Fill modes[]; what is not enforced here is skipped by name, with the reason. */
-void modes_init(void);
+/*
+ * Fill modes[] with those whose name begins with @only (NULL: all); what is
+ * not enforced here is skipped by name, with the reason.
+ */
+void modes_init(const char *only);
 
 extern char mode_said[512];	/* the first message of the library since the last mode_load() began */
 

@@ -44,6 +44,8 @@ static const u64 edges[] = {
 	0xdeadbeef80000000, 0x5a5a5a5a7fffffff, 0x0123456789abcdef,
 };
 
+u32 sweep_stride = 1;
+
 struct segment *sweep_add(struct batch *b)
 {
 	struct segment *s = &b->seg[b->nr];
@@ -228,7 +230,7 @@ static void run_all(struct run *r, const struct code *c, bool pairs)
 	u32 i, j, k;
 
 	for (i = 0; i < ARRAY_SIZE(edges); i++)
-		for (j = 0; j < (pairs ? ARRAY_SIZE(edges) : 1); j++) {
+		for (j = pairs ? i % sweep_stride : 0; j < (pairs ? ARRAY_SIZE(edges) : 1); j += sweep_stride) {
 			fill(r, edges[i], edges[pairs ? j : (7 * i + 3) % ARRAY_SIZE(edges)]);
 			if (!run_once(r, c))
 				return;

@@ -37,6 +37,9 @@ struct segment *sweep_add(struct batch *b);
 /* Run @b in every mode over all pairs of operands, or over each as first operand only, and empty it. */
 void sweep_run(struct batch *b, bool pairs);
 
+/* Set before: of all pairs take one in so many, for slow machines. */
+extern u32 sweep_stride;
+
 /* sweep_isa.c: every instruction. */
 void sweep_isa(void);
 
