@@ -268,6 +268,9 @@ test_run_single() {
 	t "standard input" 0 "XDP_PASS" "*" sh -c "'$MOAT' run '$fw' --data - <'$work/packet'"
 	t "data out" 0 "*" "*" "$MOAT" run "$fw" --data "$work/packet" --data-out "$work/packet2"
 	cmp -s "$work/packet" "$work/packet2" && ok || bad "data out" "the packet changed"
+	t "data out to standard output" 0 "*" "Return value: 2" "$MOAT" run "$fw" --data "$work/packet" --data-out -
+	cmp -s "$work/packet" "$work/out" && ok || bad "data out to standard output" "is not the packet alone"
+	t "two things to standard output" 2 "*" "standard output" "$MOAT" run "$fw" -j --data "$work/packet" --data-out -
 	j "single run" 0 "$MOAT" run -j "$fw" --data "$work/packet" --isolation basereg
 	holds "single run" 'v["retval"] == 2 and v["verdict"] == "XDP_PASS" and v["data_size_out"] == 60'
 	j "pretty" 0 "$MOAT" -p run "$fw" --data "$work/packet"

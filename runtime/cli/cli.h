@@ -91,6 +91,10 @@ int cli_base_form(const char *command, const char *text, u8 *form);
 
 /* All of @path ("-": standard input), to be freed; NULL after a message.  Has a 0 byte behind its end. */
 void *cli_read(const char *path, size_t *bytes);
+static inline bool cli_is_stdout(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
 /* Write a file ("-": standard output).  CLI_OK or CLI_FAILED after a message. */
 int cli_write(const char *path, const void *data, size_t bytes);
 /* Hex digits, white space ignored, to bytes in @out (room: strlen / 2).  Their number, or -1. */
@@ -164,7 +168,7 @@ void cli_add_opcodes(json_object *o, const void *bytes, u32 n);
 int cli_jited_text(const struct dump_args *dump, struct moat_program *prog, const char *isolation);
 int cli_jited_json(const struct dump_args *dump, struct moat_program *prog, const char *isolation, json_object *o);
 
-/* Runs over packets (pcap.c) ------------------------------------------------ */
+/* Runs (run.c, run_options.c, pcap.c) ------------------------------------------------ */
 
 struct run_args {
 	const char *object, *program, *data, *pcap, *ctx, *data_out, *ctx_out;
@@ -176,6 +180,8 @@ struct run_args {
 	const char *fill[CLI_MAX_FILLS];
 	u32 nr_fill;
 };
+/* Fill @run; with *@over the command has ended with the status returned. */
+int cli_run_parse(struct run_args *run, int argc, char **argv, bool *over);
 int cli_run_pcap(const struct run_args *args, struct moat_object *obj, struct moat_program *prog);
 /* Room for data that a program may have made longer. */
 #define CLI_ROOM	(128u << 10)

@@ -62,7 +62,10 @@ void cli_json(json_object *value)
 
 static void message(enum moat_print_level level, const char *text)
 {
-	if (level == MOAT_WARN || cli.debug)
+	/* MOAT_INFO is what programs print with bpf_printk(). */
+	if (level == MOAT_INFO)
+		fprintf(stderr, "%s\n", text);
+	else if (level == MOAT_WARN || cli.debug)
 		cli_note("%s", text);
 }
 
