@@ -233,6 +233,18 @@ static void libbpf_name(char name[16], const struct moat_object *obj)
 		strcpy(name, "object");
 }
 
+/*
+ * Why libbpf did not open the file; 0: it did.  It has errors of its own
+ * beyond those of errno.h (LIBBPF_ERRNO__FORMAT, ...).  Some of its errors come
+ * from sizes in the file and are so large that it takes them for pointers.
+ */
+static int open_error(const struct bpf_object *from)
+{
+	if (!from)
+		return errno >= 4000 || errno <= 0 ? -EINVAL : -errno;
+	return (intptr_t)from < 0 ? -EINVAL : 0;
+}
+
 static int open_libbpf(struct moat_object *obj, struct moat_elf *elf)
 {
 	char name[16];
@@ -243,11 +255,13 @@ static int open_libbpf(struct moat_object *obj, struct moat_elf *elf)
 	libbpf_name(name, obj);
 	moat_libbpf_begin(obj->name);
 	from = bpf_object__open_mem(elf->image, elf->bytes, &opts);
-	err = from ? read_object(obj, elf, from) : -errno;
-	bpf_object__close(from);
+	err = open_error(from);
+	if (!err) {
+		err = read_object(obj, elf, from);
+		bpf_object__close(from);
+	}
 	moat_libbpf_end();
-	/* libbpf has errors of its own beyond those of errno.h (LIBBPF_ERRNO__FORMAT, ...). */
-	return err <= -4000 || err > 0 ? -EINVAL : err;
+	return err;
 }
 
 int moat_open_elf(struct moat_object *obj, struct moat_elf *elf)
