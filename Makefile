@@ -11,7 +11,7 @@ WARN	:= -std=gnu11 -Wall -Wextra -Werror -Wenum-conversion -Wno-unused-parameter
 ALLCFLAGS = $(WARN) -Iinclude -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fPIC -fvisibility=hidden -MMD -MP
 LINK	= $(CC) $(SANITIZE) $(LDFLAGS)
 LIBS	:= -lbpf -lelf -lurcu-memb -lpthread
-BPFFLAGS := -target bpf -O2 -g -mcpu=v3 -Wall -Werror -I/usr/include/$(shell uname -m)-linux-gnu
+BPFFLAGS := -target bpf -O2 -g -mcpu=v3 -fdebug-compilation-dir=. -Wall -Werror -I/usr/include/$(shell uname -m)-linux-gnu
 
 in	= $(addprefix $(BUILD)/,$(1))
 objects	= $(call in,$(patsubst %,%.o,$(basename $(wildcard $(1)))))
