@@ -63,6 +63,7 @@ struct moat_domain *moat_domain_new(enum moat_mode mode)
 	d->basereg = mode == MOAT_MODE_BASEREG || mode == MOAT_MODE_PKU_BASEREG;
 	d->key = -1;
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->revoking, NULL);
 	err = set_up(d);
 	if (err) {
 		moat_domain_free(d);
@@ -72,8 +73,7 @@ struct moat_domain *moat_domain_new(enum moat_mode mode)
 	return d;
 }
 
-/* Where the program reaches heap pages: its cage, or their home. */
-static int map_pages(struct moat_domain *d, u32 off, size_t bytes, u8 rights)
+int moat_domain_map_pages(struct moat_domain *d, u32 off, size_t bytes, u8 rights)
 {
 	if (d->basereg)
 		return moat_cage_map(d->cage, off, bytes, rights, d->key);
@@ -166,7 +166,7 @@ static int grant(struct moat_domain *d, u32 off, size_t bytes, u8 rights, const 
 		return -ENOMEM;
 	err = insert(t, &r);
 	if (!err)
-		err = map_pages(d, off, bytes, rights);
+		err = moat_domain_map_pages(d, off, bytes, rights);
 	if (err) {
 		free(t);
 		return err;
@@ -185,45 +185,58 @@ int moat_domain_grant(struct moat_domain *d, u32 off, size_t bytes, u8 rights, c
 	return err;
 }
 
-/* Nobody reads older tables after this.  In a probe's child the parent's threads are gone: do not wait for them. */
-static void wait_for_readers(struct moat_domain *d)
-{
-	if (!d->entered || moat_probing)
-		return;
-	synchronize_rcu();
-	free_retired(d->regions->retired);
-	d->regions->retired = NULL;
-}
-
-/* First the audit forgets the pages, then helpers that passed it are waited for, then the program loses them. */
-static void take_back(struct moat_domain *d, u32 off)
+/* Take the region that begins at @off out of the table; under d->lock.  False: there is none. */
+static bool take_out(struct moat_domain *d, u32 off, struct moat_region *r)
 {
 	struct moat_regions *t;
-	struct moat_region r;
 	u32 i = d->regions ? regions_upto(d->regions, off) : 0;
 
 	if (!i || d->regions->region[i - 1].start != off)
-		return;
-	r = d->regions->region[i - 1];
+		return false;
+	*r = d->regions->region[i - 1];
 	t = copy_table(d->regions, 0);
 	if (t) {
-		memmove(&t->region[i - 1], &t->region[i], (t->nr - i) * sizeof(r));
+		memmove(&t->region[i - 1], &t->region[i], (t->nr - i) * sizeof(*r));
 		t->nr--;
 		publish(d, t);
 	} else {	/* an empty region in place: readers see the old end or this one */
-		__atomic_store_n(&d->regions->region[i - 1].end, r.start, __ATOMIC_RELEASE);
+		__atomic_store_n(&d->regions->region[i - 1].end, r->start, __ATOMIC_RELEASE);
 	}
-	wait_for_readers(d);
-	if (map_pages(d, off, r.end - r.start, 0))
-		moat_print(MOAT_WARN, "heap pages at 0x%x cannot be taken from a domain", off);
+	return true;
 }
 
-/* Never from within a run, which would wait for itself. */
+/*
+ * First the audit forgets the pages, then helpers that passed it are waited
+ * for, then the program loses them.  While we wait d->lock is free: runs that
+ * we wait for may need it for a slot.  Who revokes is alone in that by
+ * d->revoking, so the table that we leave behind is there when we come back.
+ *
+ * Never from within a run, which would wait for itself.
+ */
 void moat_domain_revoke(struct moat_domain *d, u32 off)
 {
+	struct moat_regions *then;
+	struct moat_region r;
+	bool found, wait;
+
+	pthread_mutex_lock(&d->revoking);
 	pthread_mutex_lock(&d->lock);
-	take_back(d, off);
+	found = take_out(d, off, &r);
+	then = d->regions;
+	/* In a probe's child the parent's threads are gone: do not wait for them. */
+	wait = found && d->entered && !moat_probing;
 	pthread_mutex_unlock(&d->lock);
+	if (wait)
+		synchronize_rcu();
+	pthread_mutex_lock(&d->lock);
+	if (wait) {
+		free_retired(then->retired);
+		then->retired = NULL;
+	}
+	if (found && moat_domain_map_pages(d, off, r.end - r.start, 0))
+		moat_print(MOAT_WARN, "heap pages at 0x%x cannot be taken from a domain", off);
+	pthread_mutex_unlock(&d->lock);
+	pthread_mutex_unlock(&d->revoking);
 }
 
 bool moat_domain_has(const struct moat_domain *d, u64 p, u64 bytes, u8 rights)
@@ -236,25 +249,6 @@ bool moat_domain_has(const struct moat_domain *d, u64 p, u64 bytes, u8 rights)
 		return false;
 	end = __atomic_load_n(&t->region[i - 1].end, __ATOMIC_ACQUIRE);
 	return p <= end && bytes <= end - p;
-}
-
-/* Give back the pieces of all slots. */
-static void free_slots(struct moat_domain *d)
-{
-	u32 cpu;
-
-	for (cpu = 0; cpu < MOAT_MAX_CPUS; cpu++) {
-		struct moat_slot_mem *s = d->slot[cpu];
-
-		while (s) {
-			struct moat_slot_mem *deeper = s->deeper;
-
-			map_pages(d, s->off, MOAT_SLOT_BYTES, 0);
-			moat_heap_free(s->off, MOAT_SLOT_BYTES);
-			free(s);
-			s = deeper;
-		}
-	}
 }
 
 void moat_domain_free(struct moat_domain *d)
@@ -271,68 +265,15 @@ void moat_domain_free(struct moat_domain *d)
 		struct moat_region *r = &d->regions->region[i];
 
 		if (r->end > r->start)
-			map_pages(d, r->start, r->end - r->start, 0);
+			moat_domain_map_pages(d, r->start, r->end - r->start, 0);
 	}
 	free_retired(d->regions);
-	free_slots(d);
+	moat_slot_free_all(d);
 	if (d->cage)
 		moat_cage_free(d->cage);
 	if (d->gates && !d->basereg)
 		moat_key_free(d->key);
 	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->revoking);
 	free(d);
-}
-
-/* Under d->lock.  A piece of heap for one more run at a time on this CPU. */
-static struct moat_slot_mem *new_slot(struct moat_domain *d)
-{
-	struct moat_slot_mem *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	if (moat_heap_alloc(MOAT_SLOT_BYTES, &s->off))
-		goto fail;
-	if (map_pages(d, s->off, MOAT_SLOT_BYTES, MOAT_READ | MOAT_WRITE))
-		goto fail_heap;
-	d->entered = true;
-	return s;
-
-fail_heap:
-	moat_heap_free(s->off, MOAT_SLOT_BYTES);
-fail:
-	free(s);
-	return NULL;
-}
-
-/* Only the thread that has @cpu comes here with it, so its list needs no lock; granting does. */
-struct moat_slot_mem *moat_slot_get(struct moat_domain *d, u32 cpu)
-{
-	struct moat_slot_mem *s = d->slot[cpu], *last = NULL;
-	u32 level;
-
-	for (level = 0; s && s->busy; level++) {
-		last = s;
-		s = s->deeper;
-	}
-	if (!s && level < MOAT_MAX_NESTING) {
-		pthread_mutex_lock(&d->lock);
-		s = new_slot(d);
-		pthread_mutex_unlock(&d->lock);
-		if (s && last)
-			last->deeper = s;
-		else if (s)
-			d->slot[cpu] = s;
-	}
-	if (!s) {
-		d->busy++;
-		errno = EBUSY;
-		return NULL;
-	}
-	s->busy = true;
-	return s;
-}
-
-void moat_slot_put(struct moat_slot_mem *s)
-{
-	s->busy = false;
 }

@@ -21,8 +21,6 @@
 #define SS_AUTODISARM	(1u << 31)
 #endif
 
-static const int signals[] = { SIGSEGV, SIGBUS, SIGILL };
-static struct sigaction before[ARRAY_SIZE(signals)];
 static bool have_pku, have_segment;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int init_err;
@@ -281,84 +279,13 @@ bool moat_handle_signal(int sig, void *siginfo, void *ucontext)
 	end(run);
 }
 
-/* Signals that are the host's own ----------------------------------------- */
-
-/* Call a handler under the mask that the kernel would have set for it. */
-static void call(const struct sigaction *sa, int sig, siginfo_t *info, void *uc)
-{
-	sigset_t mask = sa->sa_mask, old;
-
-	if (!(sa->sa_flags & SA_NODEFER))
-		sigaddset(&mask, sig);
-	pthread_sigmask(SIG_BLOCK, &mask, &old);
-	if (sa->sa_flags & SA_SIGINFO)
-		sa->sa_sigaction(sig, info, uc);
-	else
-		sa->sa_handler(sig);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
-/*
- * Let the default happen: a signal of the CPU's comes again when the handler
- * returns to the instruction, a sent one must be sent again.
- */
-static void give_up(int sig, const siginfo_t *info)
-{
-	struct sigaction sa = { .sa_handler = SIG_DFL };
-
-	sigaction(sig, &sa, NULL);
-	if (info->si_code <= 0)
-		raise(sig);
-}
-
-static void chain(struct sigaction *sa, int sig, siginfo_t *info, void *uc)
-{
-	struct sigaction now = *sa;
-
-	if (sa->sa_flags & SA_RESETHAND)
-		*sa = (struct sigaction){ .sa_handler = SIG_DFL };
-	/* The kernel lets nobody ignore a fault of the CPU's. */
-	if (now.sa_handler == SIG_IGN && info->si_code <= 0)
-		return;
-	if (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN)
-		give_up(sig, info);
-	else
-		call(&now, sig, info, uc);
-}
-
-static void handler(int sig, siginfo_t *info, void *uc)
-{
-	int saved = errno;
-	u32 i;
-
-	moat_handle_signal(sig, info, uc);
-	for (i = 0; i < ARRAY_SIZE(signals); i++)
-		if (signals[i] == sig)
-			chain(&before[i], sig, info, uc);
-	errno = saved;
-}
-
-static int install(int sig, struct sigaction *old)
-{
-	/* NODEFER and an empty mask: leaving by siglongjmp, there is no mask to restore. */
-	struct sigaction sa = { .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-
-	sa.sa_sigaction = handler;
-	sigemptyset(&sa.sa_mask);
-	if (sigaction(sig, NULL, old) || sigaction(sig, &sa, old))
-		return -errno;
-	return 0;
-}
-
 static void init(void)
 {
 	const char *why;
-	u32 i;
 
 	have_pku = moat_have_pku(&why);
 	have_segment = detect_segment();
-	for (i = 0; i < ARRAY_SIZE(signals) && !init_err; i++)
-		init_err = install(signals[i], &before[i]);
+	init_err = moat_signal_install();
 	if (init_err)
 		moat_print(MOAT_WARN, "no signal handlers: %s", strerror(-init_err));
 }

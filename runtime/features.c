@@ -143,9 +143,9 @@ static void fill(void)
 	for (i = MOAT_MODE_NONE; i < MOAT_NR_MODES; i++) {
 		int err = moat_mode_enforced(i, &why);
 
-		if (i == MOAT_MODE_NONE && !err)
-			why = "usable; isolates nothing";
-		add(moat_mode_name(i), !err, "%s", err || i == MOAT_MODE_NONE ? why : "enforced: its probe was stopped");
+		if (!err)
+			why = i == MOAT_MODE_NONE ? "usable; isolates nothing" : "enforced: its probe was stopped";
+		add(moat_mode_name(i), !err, "%s", why);
 	}
 }
 

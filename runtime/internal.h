@@ -167,7 +167,8 @@ struct moat_domain {
 	u64 cage;		/* 0: no base register */
 	int key;		/* -1: no gates; pku+basereg: one key for all domains */
 	u32 host_pkru, domain_pkru;
-	pthread_mutex_t lock;	/* of granting */
+	pthread_mutex_t lock;	/* of granting; never held while waiting for runs */
+	pthread_mutex_t revoking;	/* taken before lock; held while waiting for runs */
 	struct moat_regions *regions;	/* granted; read under RCU; NULL: nothing */
 	bool entered;			/* a run has been in here: there may be readers */
 	_Atomic u32 nr_map;		/* handles ever given: the rest of @map is NULL */
@@ -191,8 +192,12 @@ void moat_domain_unmap(struct moat_domain *d, struct moat_map *map);
 struct moat_map *moat_domain_map_at(const struct moat_domain *d, u64 handle);	/* NULL: no such handle */
 u64 moat_domain_handle(const struct moat_domain *d, const struct moat_map *map);	/* 0: not granted */
 
+/* Slots (slot.c): given back all at once, when the domain is freed. */
 struct moat_slot_mem *moat_slot_get(struct moat_domain *d, u32 cpu);	/* NULL: -EBUSY, counted */
 void moat_slot_put(struct moat_slot_mem *s);
+void moat_slot_free_all(struct moat_domain *d);
+/* Where the program reaches heap pages: its cage, or their home.  Rights 0 unmaps.  Not counted as a grant. */
+int moat_domain_map_pages(struct moat_domain *d, u32 off, size_t bytes, u8 rights);
 
 /* Threads (thread.c): registered on their first run, given back at thread exit. */
 struct moat_thread {
@@ -258,6 +263,7 @@ extern __thread bool moat_probing;
 
 /* Faults (fault.c) */
 int moat_fault_init(void);	/* installs the handlers, once */
+int moat_signal_install(void);	/* signal.c: hands on what is the host's own */
 /* Note what a fault must restore, GS base and rights (host_segment, host_pkru).  Before the run's first entry. */
 void moat_fault_arm(struct moat_run *run);
 bool moat_have_segment(void);	/* the kernel lets us set the segment base (FSGSBASE) */

@@ -286,6 +286,44 @@ static void test_slots(void)
 	moat_domain_free(d);
 }
 
+static void *revokes(void *arg)
+{
+	struct moat_domain *d = arg;
+
+	moat_domain_revoke(d, d->regions->region[0].start);
+	return NULL;
+}
+
+/* Revoking waits for a run, which needs its first slot on another CPU meanwhile: neither may wait for ever. */
+static void test_revoke_waits(void)
+{
+	struct moat_domain *d = moat_domain_new(MOAT_MODE_BASEREG);
+	struct moat_slot_mem *s;
+	pthread_t t;
+	u32 a, b;
+
+	CHECK(!moat_thread_register() && moat_slot_get(d, 0), "set-up");
+	CHECK(!moat_heap_alloc(10, &a) && !moat_heap_alloc(10, &b), "allocation");
+	CHECK(!moat_domain_grant(d, a, 10, RW, ""), "grant");
+	alarm(30);
+	rcu_read_lock();
+	pthread_create(&t, NULL, revokes, d);
+	while (moat_domain_has(d, a, 1, RW))
+		;
+	usleep(20000);
+	CHECK(can_read((u8 *)d->cage + a), "the program lost pages that a helper may still use");
+	s = moat_slot_get(d, 1);
+	CHECK(s, "no slot");
+	CHECK(!moat_domain_grant(d, b, 10, RW, "") && moat_domain_has(d, b, 10, RW), "granting waits too");
+	rcu_read_unlock();
+	pthread_join(t, NULL);
+	alarm(0);
+	CHECK(!can_read((u8 *)d->cage + a) && can_read((u8 *)d->cage + b), "not what was revoked");
+	moat_domain_free(d);
+	moat_heap_free(a, 10);
+	moat_heap_free(b, 10);
+}
+
 /* Many threads allocate, fill, check and free: nobody sees another's bytes. */
 static void *hammer(void *arg)
 {
@@ -383,6 +421,7 @@ int main(void)
 	}
 	test_regions();
 	test_slots();
+	test_revoke_waits();
 	test_threads();
 	test_many();
 	return check_done();

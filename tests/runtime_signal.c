@@ -129,7 +129,7 @@ int main(void)
 
 	sigaction(SIGALRM, &tick, NULL);
 	sigaction(SIGSEGV, &segv, NULL);	/* before the library's, which must pass on what is ours */
-	modes_init();
+	modes_init(NULL);
 	for (i = 0; i < nr_modes; i++)
 		test_mode(&modes[i]);
 	return check_done();
