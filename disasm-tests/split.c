@@ -138,6 +138,16 @@ static void put_call(struct program *p)
 	}
 }
 
+/* 0F at the end of one instruction, 01 EF as the next one. */
+static void put_across(struct program *p)
+{
+	if (below(2))
+		put(p, BPF_ALU64 | BPF_LSH | BPF_K, dst_reg(), 0, 0, 15);
+	else
+		put(p, BPF_LDX | BPF_MEM | BPF_DW, dst_reg(), BPF_REG_1, 15, 0);
+	put(p, BPF_ALU | BPF_ADD | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0);
+}
+
 /* A second half of a wide instruction is not a target. */
 static bool is_half(const struct program *p, u32 i)
 {
@@ -185,8 +195,10 @@ static void make(struct program *p, u32 len, bool calls)
 			put_memory(p, src);
 			break;
 		case 4:
-			if (calls)
+			if (calls && below(2))
 				put_call(p);
+			else if (calls)
+				put_across(p);
 			break;
 		default:
 			put_alu(p, src);
@@ -196,14 +208,21 @@ static void make(struct program *p, u32 len, bool calls)
 	fix_branches(p);
 }
 
-/* A loop of so many slots that its fuel spells WRMSR, and a call in a local function. */
+/*
+ * A jump over 0x300f bytes, and a loop of so many slots that its fuel spells
+ * WRMSR, with constants that do.
+ */
 static u32 make_long(struct bpf_insn *insn)
 {
 	struct program p = { .len = 0 };
 	u32 i;
 
 	for (i = 0; i < 0x300f - 1; i++)
-		insn[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = i & 1 ? 0x300f : 1 };
+		insn[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = 2, .src_reg = 3 };
+	insn[1] = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 2, .off = 0x300f / 3 };
+	for (i = 2 + 0x300f / 3; i < 0x300f - 1; i += 2)
+		insn[i] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = 0x300f };
+	i = 0x300f - 1;
 	put(&p, BPF_JMP | BPF_JNE | BPF_K, 2, 0, -0x300f, 0);
 	put(&p, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 1);
 	put(&p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
