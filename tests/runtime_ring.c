@@ -125,12 +125,14 @@ struct producer {
 	u64 full;
 };
 
+static _Atomic bool give_up;	/* the consumer has stopped */
+
 static void *produce(void *arg)
 {
 	struct producer *p = arg;
 	u64 n, pos;
 
-	for (n = 0; n < RECORDS; ) {
+	for (n = 0; n < RECORDS && !give_up; ) {
 		u32 length = sizeof(struct record) + n * 13 % 300;
 		struct record *r = moat_ring_reserve(p->map, length, &pos);
 
@@ -188,6 +190,7 @@ static void threads(void)
 		if (moat_ring_buffer__consume(rb) < 0)
 			break;
 	}
+	give_up = true;
 	for (i = 0; i < PRODUCERS; i++)
 		pthread_join(thread[i], NULL);
 	CHECK(s.records == PRODUCERS * RECORDS / 10 * 9 && !s.bad, "%u records, %u bad", s.records, s.bad);
