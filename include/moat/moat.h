@@ -243,7 +243,11 @@ MOAT_API int moat_map__delete_elem(const struct moat_map *map, const void *key, 
 /* @cur NULL: the first key. -ENOENT after the last. */
 MOAT_API int moat_map__get_next_key(const struct moat_map *map, const void *cur, void *next, size_t key_sz);
 
-/* Program arrays and maps of maps.  NULL removes. */
+/*
+ * Program arrays and maps of maps, of loaded programs and created maps of the
+ * same object.  NULL removes.  Setting an inner map waits for the runs under
+ * way that may use the one that was there: -EBUSY from within a run.
+ */
 MOAT_API int moat_map__set_program(struct moat_map *map, __u32 index, struct moat_program *prog);
 MOAT_API int moat_map__set_inner(struct moat_map *map, const void *key, size_t key_sz, struct moat_map *inner);
 /* A new map of the kind that @outer holds, owned by its object. */
