@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	objects_init(argv[0]);
-	modes_init();
+	modes_init(argv[1]);
 	for (i = 0; i < nr_modes; i++) {
 		mode = modes[i].name;
 		moat_set_print(catch_print);
