@@ -16,10 +16,12 @@ log=$build/vm/pku.log
 mkdir -p "$build/vm"
 files="tests/vm/guest.sh $build/moat"
 programs=
-for name in isa attacks diff runtime_mem runtime_fault runtime_probe runtime_signal runtime_maps runtime_object; do
-	[ -e "tests/$name.c" ] || continue
-	files="$files $build/tests/$name"
-	programs="$programs $name"
+for program in "$build"/tests/isa "$build"/tests/attacks "$build"/tests/diff "$build"/tests/runtime_*; do
+	case $program in
+	*.[doa])	continue ;;
+	esac
+	files="$files $program"
+	programs="$programs ${program##*/}"
 done
 for data in "$build"/examples/*.bpf.o "$build"/examples/traffic.pcap "$build"/examples/embed "$build"/tests/objects/*.bpf.o; do
 	[ ! -e "$data" ] || files="$files $data"

@@ -67,20 +67,30 @@ done
 
 # QEMU 7.2 gets the flags of CMPXCHG16B wrong when two CPUs run at once: without it the kernel's allocator does not panic.
 console=$build/vm/console.log
+set -f
 {
 	timeout -k 10 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-cx16 -smp 2 -m 2048 \
 		-display none -nodefaults -no-reboot -nic none -serial "file:$console" -serial stdio \
 		-kernel "$kernel" -initrd "$work/initrd" \
 		-append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off" </dev/null 2>"$work/errors" ||
 		echo "@@ machine $?"
-} | awk -v dir="$root/commands/" '
-	/^@@ kernel / { print "VM: Linux " $3; fflush(); next }
-	/^@@ begin /  { getline line < (dir $3); print "== " line; fflush(); next }
-	/^@@ status / { if ($4) { print "== exit status " $4; bad = 1 } next }
-	/^@@ machine / { if ($3 == 124 || $3 == 137) late = 1; next }
-	/^@@ end/     { done = 1; next }
-	{ print; fflush() }
-	END { exit late ? 124 : done && !bad ? 0 : done ? 1 : 3 }' && exit 0 || status=$?
+} | {
+	bad= done= late=
+	while IFS= read -r line; do
+		set -- $line
+		case $line in
+		'@@ kernel '*)	echo "VM: Linux $3" ;;
+		'@@ begin '*)	echo "== $(cat "$root/commands/$3")" ;;
+		'@@ status '*)	[ "$4" = 0 ] || { echo "== exit status $4"; bad=1; } ;;
+		'@@ machine '*)	[ "$3" != 124 ] && [ "$3" != 137 ] || late=1 ;;
+		'@@ end'*)	done=1 ;;
+		*)		printf '%s\n' "$line" ;;
+		esac
+	done
+	[ -z "$late" ] || exit 124
+	[ -n "$done" ] || exit 3
+	[ -z "$bad" ]
+} && exit 0 || status=$?
 if [ $status != 1 ]; then
 	[ $status = 124 ] && echo "the machine did not end within $seconds s" || status=1
 	cat "$work/errors"
