@@ -87,10 +87,11 @@ static u32 moved(u32 at, u32 from, u32 n)
 static bool retarget(struct bpf_insn *in, u32 at, u32 from, u32 n)
 {
 	u8 class = BPF_CLASS(in->code), op = BPF_OP(in->code);
-	bool by_imm = (op == BPF_CALL && in->src_reg == BPF_PSEUDO_CALL) || in->code == (BPF_JMP32 | BPF_JA);
+	bool function = is_wide(in) && in->src_reg == BPF_PSEUDO_FUNC;
+	bool by_imm = function || (op == BPF_CALL && in->src_reg == BPF_PSEUDO_CALL) || in->code == (BPF_JMP32 | BPF_JA);
 	s32 to;
 
-	if ((class != BPF_JMP && class != BPF_JMP32) || op == BPF_EXIT || (op == BPF_CALL && !by_imm))
+	if (!function && ((class != BPF_JMP && class != BPF_JMP32) || op == BPF_EXIT || (op == BPF_CALL && !by_imm)))
 		return true;
 	to = (s32)moved(at + 1 + (u32)(by_imm ? in->imm : in->off), from, n) - (s32)moved(at, from, n) - 1;
 	if (by_imm)

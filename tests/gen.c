@@ -264,6 +264,26 @@ static void after_call(struct gen *g)
 			fresh(g, reg);
 }
 
+/* A function behind this one, to be called by the instruction that comes next. */
+static void aim_at_function(struct gen *g, u32 n)
+{
+	g->call[g->nr_call].at = g->p->len;
+	/* mostly the next one, so that chains of eight frames come about */
+	g->call[g->nr_call].func = g->func + 1 + (gen_one_in(g, 3) ? gen_below(g, n) : 0);
+	g->nr_call++;
+}
+
+static void callback_call(struct gen *g, u32 n)
+{
+	aim_at_function(g, n);
+	gen_put(g, BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_FUNC, 0, 0);
+	gen_put(g, 0, 0, 0, 0, 0);
+	gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, 2, g->base, 0, 0);
+	gen_put(g, BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, (s32)gen_below(g, 4));
+	gen_put(g, BPF_JMP | BPF_CALL, 0, 0, 0, GEN_EACH);
+	after_call(g);
+}
+
 static void local_call(struct gen *g)
 {
 	u32 n = g->nr_func - g->func - 1;
@@ -272,6 +292,10 @@ static void local_call(struct gen *g)
 	if (!n || !g->calls_left || g->nr_call == ARRAY_SIZE(g->call) || g->loops > 1)
 		return;
 	g->calls_left--;
+	if (gen_one_in(g, 4)) {
+		callback_call(g, n);
+		return;
+	}
 	gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, 1, g->base, 0, 0);
 	for (reg = 2; reg <= 5; reg++) {
 		u8 from = gen_src(g);
@@ -281,10 +305,7 @@ static void local_call(struct gen *g)
 		else
 			fresh(g, reg);
 	}
-	g->call[g->nr_call].at = g->p->len;
-	/* mostly the next one, so that chains of eight frames come about */
-	g->call[g->nr_call].func = g->func + 1 + (gen_one_in(g, 3) ? gen_below(g, n) : 0);
-	g->nr_call++;
+	aim_at_function(g, n);
 	gen_put(g, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0);
 	after_call(g);
 	if (gen_one_in(g, 2) && gen_can_write(g, 0))
@@ -348,7 +369,7 @@ static void statement(struct gen *g)
 /* Choose which register is what, and give each its first value. */
 static void open_function(struct gen *g)
 {
-	u16 args = g->func ? 0x003c : g->o->packet ? 0 : 0x0004;
+	u16 args = g->func ? 0x001c : g->o->packet ? 0 : 0x0004;
 	u8 reg;
 
 	g->calls = g->o->calls && !gen_one_in(g, 4);

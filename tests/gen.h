@@ -23,6 +23,7 @@ enum gen_helper {
 	GEN_SUM = 9002,		/* (mem, size): a hash of memory */
 	GEN_FILL = 9003,	/* (mem, size or zero, value): fills memory */
 	GEN_PEEK = 9004,	/* (8 bytes of memory or NULL, scalar): the first word plus the scalar */
+	GEN_EACH = 9005,	/* (function, address, n): the sum of n % 4 calls function(address, i, 0x77, i) */
 };
 
 struct gen_options {

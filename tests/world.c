@@ -77,6 +77,15 @@ static u64 helper_peek(u64 mem, u64 v, u64 c, u64 d, u64 e, struct moat_run *run
 	return v + (mem ? read_word((const u8 *)mem) : 0);
 }
 
+static u64 helper_each(u64 handle, u64 address, u64 n, u64 d, u64 e, struct moat_run *run)
+{
+	u64 sum = 0, i;
+
+	for (i = 0; i < n % 4; i++)
+		sum += moat_callback(run, handle, address, i, 0x77, i);
+	return sum;
+}
+
 #define FN(f)	((__u64 (*)(void))(void (*)(void))(f))
 
 static const struct moat_helper helpers[] = {
@@ -88,6 +97,8 @@ static const struct moat_helper helpers[] = {
 	  .arg = { { MOAT_ARG_MEM_OUT }, { MOAT_ARG_SIZE_OR_ZERO }, { MOAT_ARG_SCALAR } } },
 	{ .id = GEN_PEEK, .name = "test_peek", .fn = FN(helper_peek),
 	  .arg = { { MOAT_ARG_MEM, .nullable = 1, .bytes = 8 }, { MOAT_ARG_SCALAR } } },
+	{ .id = GEN_EACH, .name = "test_each", .fn = FN(helper_each),
+	  .arg = { { MOAT_ARG_CALLBACK }, { MOAT_ARG_SCALAR }, { MOAT_ARG_SCALAR } } },
 };
 
 /* Memory argument in R1; NULL: faulted.  The stack and the data are granted; the rest of the slot is unclear. */
@@ -108,6 +119,24 @@ static u8 *audited(struct interp *it, u64 bytes, bool write)
 	return NULL;
 }
 
+static bool interp_each(struct interp *it)
+{
+	u64 function = it->reg[1], address = it->reg[2], n = it->reg[3] % 4, sum = 0, i;
+
+	for (i = 0; i < n; i++) {
+		it->reg[1] = address;
+		it->reg[2] = i;
+		it->reg[3] = 0x77;
+		it->reg[4] = i;
+		it->reg[5] = it->scratch;
+		if (!interp_call(it, (u32)function))
+			return false;
+		sum += it->reg[0];
+	}
+	it->reg[0] = sum;
+	return true;
+}
+
 static bool interp_helper(struct interp *it, int32_t id)
 {
 	struct notes *n = it->user;
@@ -124,6 +153,8 @@ static bool interp_helper(struct interp *it, int32_t id)
 		it->reg[0] = it->reg[2] + (p ? read_word(p) : 0);
 		return p || null;
 	}
+	if (id == GEN_EACH)
+		return interp_each(it);
 	if (id != GEN_SUM && id != GEN_FILL)
 		return false;
 	if (it->reg[2] == 0)
@@ -316,7 +347,8 @@ static void find_levels(const struct gen_program *p, u8 *level)
 	memset(level, 0, p->len);
 	for (at = 0; at < p->len; at++) {
 		const struct bpf_insn *in = &p->insn[at];
-		bool call = in->code == (BPF_JMP | BPF_CALL) && in->src_reg == BPF_PSEUDO_CALL;
+		bool call = (in->code == (BPF_JMP | BPF_CALL) && in->src_reg == BPF_PSEUDO_CALL) ||
+			    (in->code == (BPF_LD | BPF_IMM | BPF_DW) && in->src_reg == BPF_PSEUDO_FUNC);
 		u32 to = at + 1 + (u32)in->imm;
 
 		if (level[at])
