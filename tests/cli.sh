@@ -384,7 +384,18 @@ test_embed() {
 	done
 }
 
-for part in usage features exec objects run_single run violations dump embed ordinary_user; do
+# The program that the README shows.
+test_readme() {
+	local lib=$(dirname "$EXAMPLES")/libmoat.a san=
+	nm "$lib" 2>/dev/null | grep -q __asan_ && san=-fsanitize=address,undefined
+	sed -n '/^```c$/,/^```$/p' README.md | grep -v '^```' >"$work/readme.c"
+	t "README: compile" 0 "" "" "${CC:-gcc}" -Wall -Wextra -Werror $san -Iinclude "$work/readme.c" "$lib" \
+		-lbpf -lelf -lurcu-memb -lpthread -o "$work/readme"
+	ln -s "$(dirname "$EXAMPLES")" "$work/build"
+	t "README: run" 0 "^verdict 2 in (pku\+)?basereg$" "" env -C "$work" ./readme
+}
+
+for part in usage features exec objects run_single run violations dump embed ordinary_user readme; do
 	"test_$part"
 done
 printf '%d passed, %d failed' $passed $failed
