@@ -113,17 +113,16 @@ void x64_emit_helper(struct moat *jit, const struct moat_op *op)
 	x64_enter(jit, X64_LIVE(X64_RAX), op->pc);
 }
 
-/* R11 = the number of the CPU, from the host's frame: not in gate modes. */
-static void load_cpu(struct moat *jit)
+/* The number of the CPU, from the host's frame: not in gate modes. */
+static void load_cpu(struct moat *jit, enum x64_reg to)
 {
-	x64_ins(&jit->buf, X64_MOV_R_RM, X64_64, X64_TMP2, host_slot(X64_HOST_FRAME));
-	x64_ins(&jit->buf, X64_MOV_R_RM, X64_32, X64_TMP2, x64_at(X64_TMP2, offsetof(struct moat_frame, cpu)));
+	x64_ins(&jit->buf, X64_MOV_R_RM, X64_64, to, host_slot(X64_HOST_FRAME));
+	x64_ins(&jit->buf, X64_MOV_R_RM, X64_32, to, x64_at(to, offsetof(struct moat_frame, cpu)));
 }
 
 void x64_emit_cpu(struct moat *jit, const struct moat_op *op)
 {
-	load_cpu(jit);
-	x64_mov(&jit->buf, X64_32, X64_RAX, X64_TMP2);
+	load_cpu(jit, X64_RAX);
 }
 
 static void scale(struct moat *jit, enum x64_reg reg, u32 by)
@@ -159,7 +158,7 @@ void x64_emit_lookup(struct moat *jit, const struct moat_op *op)
 	none = x64_jcc_forward(b, X64_AE);
 	scale(jit, X64_RAX, how.stride);
 	if (how.cpu_bytes) {
-		load_cpu(jit);
+		load_cpu(jit, X64_TMP2);
 		scale(jit, X64_TMP2, how.cpu_bytes);
 		x64_ins(b, X64_ADD_RM_R, X64_32, X64_TMP2, x64_r(X64_RAX));
 	}

@@ -39,8 +39,12 @@ void x64_emit_gather(struct moat *jit, const struct moat_op *op)
 		return;
 	}
 	load(jit, op, rm);
-	if (op->fn == SWAP_BE)
+	if (op->fn == SWAP_BE && op->bytes == 2) {	/* the bits above are zero already */
+		x64_ins(&jit->buf, X64_ROL_I8, X64_16, 0, x64_r(x64_reg(op->dst)));
+		moat_put(&jit->buf, 8, 1);
+	} else if (op->fn == SWAP_BE) {
 		x64_emit_swap(jit, &swap);
+	}
 }
 
 static enum x64_size store_width(u8 bytes)
