@@ -16,8 +16,8 @@
  *	refuse mode=none: text		instead of code: the message must contain the text
  *
  * Keys: mode (none basereg pku pku+basereg), form (register segment), cpu
- * (bmi2,movbe,fsgsbase or none), args (1 or 2), fuel, plain, far, whole, bytes (yes
- * or no), pc (address of the image).
+ * (bmi2,movbe,fsgsbase or none), args (1 or 2), fuel, plain, far, inline, whole,
+ * bytes (yes or no), pc (address of the image).
  * Expected lines must match whole and in sequence; "..." skips any lines,
  * {{regex}} stands for text, "!text" must not occur from there on.
  *
@@ -126,6 +126,10 @@ static bool set_key(struct listing_spec *spec, const char *key, const char *valu
 		return yes(value, &opt->plain);
 	if (!strcmp(key, "far"))
 		return yes(value, &opt->far_calls);
+	if (!strcmp(key, "inline")) {
+		opt->inlined = listing_inlined;
+		return !strcmp(value, "yes");
+	}
 	if (!strcmp(key, "whole"))
 		return yes(value, &spec->whole);
 	if (!strcmp(key, "bytes"))

@@ -41,6 +41,19 @@ static int callee(void *arg, s32 id, struct moat_callee *out)
 	return 0;
 }
 
+/* Helper 8 tells the CPU; helper 1 looks up in the array 0x1000 and the per-CPU array 0x2000. */
+void listing_inlined(void *arg, s32 id, u64 r1, struct moat_inline *out)
+{
+	*out = (struct moat_inline){ .kind = MOAT_INLINE_NO };
+	if (id == BPF_FUNC_get_smp_processor_id)
+		out->kind = MOAT_INLINE_CPU;
+	if (id == BPF_FUNC_map_lookup_elem && (r1 == 0x1000 || r1 == 0x2000))
+		*out = (struct moat_inline) {
+			.kind = MOAT_INLINE_ARRAY, .base = 0x20000, .stride = r1 == 0x1000 ? 8 : 24,
+			.entries = 100, .cpu_bytes = r1 == 0x1000 ? 0 : 4096,
+		};
+}
+
 void listing_defaults(struct listing_spec *spec)
 {
 	*spec = (struct listing_spec) {

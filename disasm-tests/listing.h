@@ -33,6 +33,9 @@ struct listing {
 /* Fixed dummy addresses of the host's functions and rights of a first domain; no feature of the CPU. */
 void listing_defaults(struct listing_spec *spec);
 
+/* For opt.inlined. */
+void listing_inlined(void *arg, s32 id, u64 r1, struct moat_inline *out);
+
 /* Compile @insn[0..len) and disassemble it into @out; free with listing_free(). */
 void listing_make(struct listing *out, const struct listing_spec *spec, const struct bpf_insn *insn, u32 len);
 void listing_free(struct listing *out);
