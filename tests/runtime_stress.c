@@ -21,7 +21,8 @@ struct value {
 struct worker {
 	struct moat_map *map;
 	u32 id;
-	u64 ops, torn, foreign, lost;
+	_Atomic u64 ops;
+	u64 torn, foreign, lost;
 };
 
 static _Atomic bool stop;
@@ -132,18 +133,22 @@ static void owners(enum bpf_map_type type)
 {
 	struct moat_map *map = map_make(type, 8, sizeof(struct value), KEYS, type == BPF_MAP_TYPE_LPM_TRIE ?
 					BPF_F_NO_PREALLOC : 0, NULL);
-	struct worker w[THREADS + 1] = { 0 };
+	struct worker w[THREADS + 1] = { { 0 } };
 	pthread_t t[THREADS + 1];
 	u64 k, next, ops = 0, count = 0;
 	u32 i;
 
 	stop = false;
 	for (i = 0; i < THREADS; i++) {
-		w[i] = (struct worker){ .map = map, .id = i };
+		w[i].map = map;
+		w[i].id = i;
 		pthread_create(&t[i], NULL, work, &w[i]);
 	}
 	usleep(SECONDS_X10 * 50000);
-	/* By now every owner went round more than once. */
+	/* Every owner must have gone round, however busy the machine is, before keys can be missed. */
+	for (i = 0; i < THREADS; i++)
+		while (w[i].ops < 3 * KEYS)
+			usleep(1000);
 	w[THREADS].map = map;
 	pthread_create(&t[THREADS], NULL, read_on, &w[THREADS]);
 	usleep(SECONDS_X10 * 50000);
@@ -190,7 +195,7 @@ static void everybody(enum bpf_map_type type)
 {
 	struct moat_map *map = map_make(type, 8, sizeof(struct value), KEYS, type == BPF_MAP_TYPE_LPM_TRIE ?
 					BPF_F_NO_PREALLOC : 0, NULL);
-	struct worker w[THREADS] = { 0 };
+	struct worker w[THREADS] = { { 0 } };
 	pthread_t t[THREADS];
 	u32 i, count = 0, left = 0;
 	u64 k, next;
@@ -198,7 +203,8 @@ static void everybody(enum bpf_map_type type)
 
 	stop = false;
 	for (i = 0; i < THREADS; i++) {
-		w[i] = (struct worker){ .map = map, .id = i };
+		w[i].map = map;
+		w[i].id = i;
 		pthread_create(&t[i], NULL, scramble, &w[i]);
 	}
 	usleep(SECONDS_X10 * 100000);
