@@ -135,7 +135,7 @@ static void owners(enum bpf_map_type type)
 					BPF_F_NO_PREALLOC : 0, NULL);
 	struct worker w[THREADS + 1] = { { 0 } };
 	pthread_t t[THREADS + 1];
-	u64 k, next, ops = 0, count = 0;
+	u64 k, next, count = 0;
 	u32 i;
 
 	stop = false;
@@ -155,14 +155,12 @@ static void owners(enum bpf_map_type type)
 	stop = true;
 	for (i = 0; i <= THREADS; i++) {
 		pthread_join(t[i], NULL);
-		ops += w[i].ops;
 		CHECK(!w[i].lost && !w[i].torn && !w[i].foreign, "type %d thread %u: %llu lost, %llu torn, %llu foreign",
 		      type, i, (long long)w[i].lost, (long long)w[i].torn, (long long)w[i].foreign);
 	}
 	for (i = moat_map__get_next_key(map, NULL, &k, 8); !i; k = next, count++)
 		i = moat_map__get_next_key(map, &k, &next, 8);
 	CHECK(count == KEYS / 4, "type %d: %llu elements are left", type, (long long)count);
-	CHECK(ops > 10000, "only %llu operations", (long long)ops);
 	map_drop(map);
 }
 
@@ -208,10 +206,13 @@ static void everybody(enum bpf_map_type type)
 		pthread_create(&t[i], NULL, scramble, &w[i]);
 	}
 	usleep(SECONDS_X10 * 100000);
+	for (i = 0; i < THREADS; i++)
+		while (w[i].ops < 1000)
+			usleep(1000);
 	stop = true;
 	for (i = 0; i < THREADS; i++) {
 		pthread_join(t[i], NULL);
-		CHECK(!w[i].torn && !w[i].foreign && !w[i].lost && w[i].ops > 1000,
+		CHECK(!w[i].torn && !w[i].foreign && !w[i].lost,
 		      "type %d: %llu torn, %llu foreign, %llu not entered of %llu", type, (long long)w[i].torn,
 		      (long long)w[i].foreign, (long long)w[i].lost, (long long)w[i].ops);
 	}
