@@ -211,6 +211,9 @@ static bool rotate_step(struct rotate *r, const struct moat_op *op, bool is64, b
 		return false;
 	}
 	*stop = true;
+	/* Joining in 32 bits what was shifted in 64 drops the upper half. */
+	if (is64 && !op->is64)
+		return false;
 	return op->kind == MOAT_ALU && op->fn == BPF_OR && !op->has_imm && r->part[d] + r->part[s] == LEFT + RIGHT &&
 	       r->part[d] >= LEFT && r->part[s] >= LEFT && (u32)r->count[d] + r->count[s] == bits;
 }
