@@ -9,6 +9,13 @@
  * program may go on in many threads at once.  Closing an object waits for
  * the runs of its programs.
  *
+ * A thread that runs programs gets, on its first run and until it ends, a
+ * signal stack if it has none, and SIGSEGV, SIGBUS and SIGILL unblocked: keep
+ * them so.  In the pku modes it also loses its registration for restartable
+ * sequences (rseq), which the kernel could not serve while a program runs.
+ * Programs' memory and code are shared with a child of fork(): only one of the
+ * two processes may go on using the library.
+ *
  * An instruction set reference is RFC 9669; contexts are those of
  * <linux/bpf.h> (struct xdp_md, struct __sk_buff).
  */
