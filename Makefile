@@ -46,6 +46,9 @@ examples: $(BPF) $(MORE)	## BPF objects, capture and embedding host of examples/
 
 tests: $(call in,$(TESTS:%=tests/%)) $(BPF)	## build the test programs
 
+bless: $(BUILD)/tests/golden	## rewrite the expected code of disasm-tests/golden, to be reviewed
+	@$< --bless
+
 style:	## checkpatch where there is one
 	@build-support/style.sh
 
@@ -97,6 +100,6 @@ $(BUILD)/examples/traffic.pcap: examples/capture.py
 	python3 $< $@
 
 -include install.mk
-.PHONY: all demo check check-vm asan fuzz kcheck bench examples tests style help clean
+.PHONY: all demo check check-vm asan fuzz kcheck bench examples tests bless style help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name "*.d" 2>/dev/null)
