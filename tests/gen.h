@@ -16,6 +16,8 @@
 #define GEN_MAX_HOSTILE	48
 #define GEN_MAX_INSNS	30000	/* no jump is out of a branch's reach */
 #define GEN_FUNCS	8
+#define GEN_STACK_BYTES	8192		/* from R10 down, and the whole piece that the stack begins: MOAT_SLOT_BYTES */
+#define GEN_SLOT_BYTES	(8192 + 8192 + 96 * 1024)
 
 /* Helpers that the host of generated programs must have. */
 enum gen_helper {

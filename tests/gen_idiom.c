@@ -252,8 +252,25 @@ void gen_packet_load(struct gen *g)
 
 /* Idioms ---------------------------------------------------------------------- */
 
-static s16 near_off(struct gen *g, u32 bytes, u8 *base)
+/* In the escape variant: an address register whose next bytes are the last of the run's memory, or the first. */
+static bool edge_base(struct gen *g, u16 avoid, u8 *base)
 {
+	u8 t = gen_dst(g);
+
+	if (avoid & 1u << t)
+		return false;
+	gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, t, BPF_REG_10, 0, 0);
+	gen_put(g, BPF_ALU64 | BPF_ADD | BPF_K, t, 0, 0,
+		gen_one_in(g, 3) ? -GEN_STACK_BYTES - 8 : GEN_SLOT_BYTES - GEN_STACK_BYTES - 8);
+	*base = t;
+	return true;
+}
+
+/* Somewhere in memory; never in a register of @avoid. */
+static s16 near_off(struct gen *g, u32 bytes, u8 *base, u16 avoid)
+{
+	if (g->o->escape && gen_one_in(g, 4) && edge_base(g, avoid, base))
+		return (s16)gen_below(g, 12);
 	if (gen_one_in(g, 3)) {
 		*base = BPF_REG_10;
 		return (s16)(-512 + (s32)gen_below(g, 448 - bytes));
@@ -293,7 +310,7 @@ static void gather(struct gen *g)
 
 	if (!gen_temps(g, r, 2))
 		return;
-	off = near_off(g, 8, &base);
+	off = near_off(g, 8, &base, (u16)(1u << r[0] | 1u << r[1]));
 	for (i = 0; i < n; i++) {
 		place = down && !horner ? n - 1 - i : i;
 		if (i && horner)
@@ -321,7 +338,7 @@ static void gather_pairs(struct gen *g)
 
 	if (!gen_temps(g, r, 3))
 		return;
-	off = near_off(g, 4, &base);
+	off = near_off(g, 4, &base, (u16)(1u << r[0] | 1u << r[1] | 1u << r[2]));
 	for (i = 0; i < 4; i++) {
 		u8 t = r[i & 1 ? 2 : i / 2];
 
@@ -336,20 +353,30 @@ static void gather_pairs(struct gen *g)
 	gen_kill(g, r[2]);
 }
 
+/* The class of one part of an idiom: now and then not that of the others. */
+static u8 mostly(struct gen *g, u8 class)
+{
+	return gen_one_in(g, 12) ? alu_class(g) : class;
+}
+
 static void rotate(struct gen *g)
 {
 	u8 r[2], class = alu_class(g), a = gen_src(g);
-	s32 width = class == BPF_ALU64 ? 64 : 32, k = 1 + (s32)gen_below(g, (u32)width - 1);
-	s32 other = width - k - (gen_one_in(g, 6) && width - k > 1 ? 1 : 0);
+	s32 width = class == BPF_ALU64 ? 64 : 32, k = 1 + (s32)gen_below(g, 31);
+	s32 other = width - k - (gen_one_in(g, 6) ? 1 : 0);
 	bool left = gen_one_in(g, 2);
 
 	if (!gen_temps(g, r, 2))
 		return;
+	if (class == BPF_ALU64 && gen_one_in(g, 2)) {	/* counts that only 64 bits have: the classes must agree */
+		k += 32;
+		other = 64 - k;
+	}
 	if (a == r[1])
 		a = r[0];
 	if (a != r[0])
-		gen_put(g, (gen_one_in(g, 8) ? BPF_ALU : class) | BPF_MOV | BPF_X, r[0], a, 0, 0);
-	gen_put(g, class | BPF_MOV | BPF_X, r[1], r[0], 0, 0);
+		gen_put(g, mostly(g, class) | BPF_MOV | BPF_X, r[0], a, 0, 0);
+	gen_put(g, mostly(g, class) | BPF_MOV | BPF_X, r[1], r[0], 0, 0);
 	if (gen_one_in(g, 2)) {
 		gen_put(g, class | (left ? BPF_LSH : BPF_RSH) | BPF_K, r[0], 0, 0, k);
 		gen_put(g, class | (left ? BPF_RSH : BPF_LSH) | BPF_K, r[1], 0, 0, other);
@@ -357,7 +384,7 @@ static void rotate(struct gen *g)
 		gen_put(g, class | (left ? BPF_RSH : BPF_LSH) | BPF_K, r[1], 0, 0, other);
 		gen_put(g, class | (left ? BPF_LSH : BPF_RSH) | BPF_K, r[0], 0, 0, k);
 	}
-	gen_put(g, (gen_one_in(g, 8) ? BPF_ALU64 : class) | (gen_one_in(g, 4) ? BPF_ADD : BPF_OR) | BPF_X, r[0], r[1], 0, 0);
+	gen_put(g, mostly(g, class) | (gen_one_in(g, 4) ? BPF_ADD : BPF_OR) | BPF_X, r[0], r[1], 0, 0);
 	gen_kill(g, r[1]);
 }
 
@@ -399,7 +426,7 @@ static void load_use(struct gen *g)
 
 	if (!gen_temps(g, r, 2))
 		return;
-	off = near_off(g, 8, &base);
+	off = near_off(g, 8, &base, (u16)(1u << r[0] | 1u << r[1]));
 	gen_put(g, BPF_LDX | (shift < 3 && gen_one_in(g, 4) ? BPF_MEMSX : BPF_MEM) | size_of[shift], r[0], base, off, 0);
 	switch (gen_below(g, 3)) {
 	case 0:
@@ -427,7 +454,7 @@ static void split_store(struct gen *g)
 
 	if (!gen_temps(g, r, 1))
 		return;
-	off = near_off(g, 8, &base);
+	off = near_off(g, 8, &base, (u16)(1u << r[0]));
 	for (i = 0; i < n; i++) {
 		gen_put(g, BPF_STX | BPF_MEM | BPF_B, base, r[0], (s16)(off + (s32)i), 0);
 		gen_put(g, alu_class(g) | BPF_RSH | BPF_K, r[0], 0, 0, 8);

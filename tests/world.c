@@ -6,6 +6,8 @@
 #define FUEL		(64ull * MAX_STEPS)	/* charged by span, so more than steps */
 #define PAGE		4096
 
+static_assert(GEN_STACK_BYTES == MOAT_STACK_BYTES && GEN_SLOT_BYTES == MOAT_SLOT_BYTES, "the generator knows the edges");
+
 /* Host memory that no program may reach: pages around them stay what they are. */
 static u8 canary[3 * PAGE] __attribute__((aligned(PAGE)));
 
@@ -496,14 +498,15 @@ static bool usable(struct interp *it, struct notes *n, const struct variant *v, 
 {
 	static u8 first[MOAT_SLOT_BYTES];
 	enum interp_end end = interpret(it, n, v, packet, p, slot, data, 0x6b6b6b6b6b6b6b6bull);
-	u64 r0 = it->reg[0];
+	u64 r0 = it->reg[0], address = it->address;
+	u32 pc = it->pc;
 
 	memcpy(first, expected, sizeof(first));
 	snprintf(text, WORLD_TEXT, "%s at insn %u", interp_end_name(end), it->pc);
 	if (end == INTERP_STEPS || end == INTERP_BAD)
 		return false;
 	if (interpret(it, n, v, packet, p, slot, data, 0) != end || (end == INTERP_EXIT && it->reg[0] != r0) ||
-	    memcmp(first, expected, sizeof(first))) {
+	    (end == INTERP_FAULT && (it->pc != pc || it->address != address)) || memcmp(first, expected, sizeof(first))) {
 		snprintf(text, WORLD_TEXT, "depends on what it never wrote");
 		return false;
 	}
