@@ -58,7 +58,10 @@ u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 	struct moat_map *map = tail_map(run, r2, run->image->site[site].pc);
 	struct moat_program *to;
 
-	/* Only a forged return leads from a callback to the main function's tail call: the code below still waits for its helper. */
+	/*
+	 * Only a forged return leads from a callback to the main function's
+	 * tail call: the code below still waits for its helper.
+	 */
 	if (run->callbacks)
 		moat_run_fault(run, MOAT_FAULT_TRAP, run->image->site[site].pc, 0);
 	if (!run->tail_calls)

@@ -356,5 +356,6 @@ struct moat_object {
 /* Compile (compile.c): insns are relocated; domain is set; fills prog->image. Messages on error. */
 int moat_program_compile(struct moat_program *prog);
 void moat_program_discard(struct moat_program *prog);
+struct moat_options moat_program_options(struct moat_program *prog);	/* options.c */
 
 #endif

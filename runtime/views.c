@@ -9,16 +9,9 @@
  * A packet starts where data_in starts, for all types of programs: at the
  * Ethernet header, as on a packet socket, on XDP and on tc.
  */
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-
 #include "views.h"
 
-#define LOOPBACK	1	/* interface that packets came in by unless the context says otherwise */
-
-static const struct __sk_buff no_skb;
-
-static u8 view_of(enum bpf_prog_type type)
+u8 moat_view_of(enum bpf_prog_type type)
 {
 	switch ((int)type) {
 	case BPF_PROG_TYPE_UNSPEC:
@@ -38,30 +31,6 @@ static u8 view_of(enum bpf_prog_type type)
 	}
 }
 
-static bool may_write(enum bpf_prog_type type)
-{
-	return type == BPF_PROG_TYPE_UNSPEC || type == BPF_PROG_TYPE_XDP || type == BPF_PROG_TYPE_SCHED_CLS ||
-	       type == BPF_PROG_TYPE_SCHED_ACT || type == BPF_PROG_TYPE_LWT_XMIT;
-}
-
-/* As eth_type_trans() in the kernel, for an interface that has every address. */
-static u32 packet_type(const u8 *eth)
-{
-	static const u8 broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-	if (!(eth[0] & 1))
-		return PACKET_HOST;
-	return memcmp(eth, broadcast, ETH_ALEN) ? PACKET_MULTICAST : PACKET_BROADCAST;
-}
-
-/* The caller's context, less what only the packet and the kernel could say. */
-static void clean_skb(struct __sk_buff *skb)
-{
-	skb->data = skb->data_end = skb->data_meta = 0;
-	skb->flow_keys = NULL;
-	skb->sk = NULL;
-}
-
 /*
  * What every run sees: fields of the packet, and defaults for those that were
  * not given.  Written straight into the view: a copy of fields just written
@@ -72,140 +41,9 @@ static void set_skb(struct __sk_buff *skb, const struct moat_layout *l)
 	skb->len = l->bytes;
 	skb->protocol = l->protocol;
 	skb->pkt_type = l->skb->pkt_type ?: l->packet_type;
-	skb->ifindex = l->skb->ifindex ?: LOOPBACK;
+	skb->ifindex = l->skb->ifindex ?: MOAT_LOOPBACK;
 	skb->wire_len = l->skb->wire_len ?: l->bytes;
 }
-
-static void read_ethernet(struct moat_layout *l)
-{
-	u16 protocol;
-
-	memcpy(&protocol, (const u8 *)l->data + 2 * ETH_ALEN, sizeof(protocol));
-	l->protocol = protocol;		/* network order, as in the kernel */
-	l->packet_type = packet_type(l->data);
-}
-
-static void start(struct moat_layout *l, enum bpf_prog_type type, const void *data, u32 bytes)
-{
-	l->view = view_of(type);
-	l->pointers = l->view == MOAT_VIEW_XDP ||
-		      (l->view == MOAT_VIEW_SKB && type != BPF_PROG_TYPE_SOCKET_FILTER);
-	l->writable = may_write(type);
-	l->data = data;
-	l->bytes = bytes;
-	l->flat = NULL;
-	l->ctx_bytes = 0;
-}
-
-int moat_view_packet(struct moat_layout *l, const struct moat_program *prog, const void *data, u32 bytes)
-{
-	start(l, prog->type, data, bytes);
-	if (!data || bytes > MOAT_DATA_MAX)
-		return -EINVAL;
-	switch (l->view) {
-	case MOAT_VIEW_XDP:
-		l->ctx_bytes = sizeof(l->xdp);
-		l->xdp = (struct xdp_md) { .ingress_ifindex = LOOPBACK };
-		return bytes < ETH_HLEN ? -EINVAL : 0;
-	case MOAT_VIEW_SKB:
-		if (bytes < ETH_HLEN)
-			return -EINVAL;
-		l->ctx_bytes = sizeof(*l->skb);
-		l->skb = &no_skb;
-		read_ethernet(l);
-		return 0;
-	case MOAT_VIEW_PLAIN:
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static int refuse(const struct moat_program *prog, const char *why)
-{
-	moat_print(MOAT_WARN, "%s: %s: cannot run: %s", prog->obj->name, prog->name, why);
-	return -EINVAL;
-}
-
-/* Take over the caller's struct, older or newer than ours: what we do not know must be zero. */
-static const char *take_ctx(void *to, u32 size, const struct moat_run_opts *opts)
-{
-	const u8 *from = opts->ctx_in;
-	u32 i;
-
-	if (!from && opts->ctx_size_in)
-		return "ctx_size_in without ctx_in";
-	if (!from)
-		return NULL;
-	for (i = size; i < opts->ctx_size_in; i++)
-		if (from[i])
-			return "ctx_in is longer than the context, and not zero there";
-	memcpy(to, from, opts->ctx_size_in < size ? opts->ctx_size_in : size);
-	return NULL;
-}
-
-static const char *take_xdp(struct moat_layout *l, const struct moat_run_opts *opts)
-{
-	struct xdp_md md = { .data_end = l->bytes, .ingress_ifindex = LOOPBACK };
-	const char *why = take_ctx(&md, sizeof(md), opts);
-
-	if (why)
-		return why;
-	if (md.data || md.data_meta || (md.data_end && md.data_end != l->bytes))
-		return "ctx_in: data and data_meta must be 0 and data_end the length of data_in";
-	l->xdp = md;
-	return NULL;
-}
-
-static const char *take_packet(struct moat_layout *l, const struct moat_program *prog,
-			       const struct moat_run_opts *opts)
-{
-	const char *why;
-
-	if (l->bytes < ETH_HLEN)
-		return "this type of program needs a packet of at least 14 bytes in data_in";
-	why = moat_view_packet(l, prog, opts->data_in, opts->data_size_in) ? "data_in cannot be used" : NULL;
-	if (why)
-		return why;
-	if (l->view == MOAT_VIEW_XDP)
-		return take_xdp(l, opts);
-	memset(&l->given, 0, sizeof(l->given));
-	why = take_ctx(&l->given, sizeof(l->given), opts);
-	clean_skb(&l->given);
-	l->skb = &l->given;
-	return why;
-}
-
-static const char *take_flat(struct moat_layout *l, const struct moat_run_opts *opts)
-{
-	if (l->bytes)
-		return "this type of program takes a context in ctx_in, no data_in";
-	if (opts->ctx_size_in > MOAT_CTX_BYTES)
-		return "ctx_in is larger than 8192 bytes";
-	if (!opts->ctx_in && opts->ctx_size_in)
-		return "ctx_size_in without ctx_in";
-	l->flat = opts->ctx_in;
-	l->ctx_bytes = opts->ctx_size_in;
-	return NULL;
-}
-
-int moat_view_check(struct moat_layout *l, const struct moat_program *prog, const struct moat_run_opts *opts)
-{
-	const char *why = NULL;
-
-	start(l, prog->type, opts->data_in, opts->data_size_in);
-	if (!l->data && l->bytes)
-		why = "data_size_in without data_in";
-	else if (l->bytes > MOAT_DATA_MAX)
-		why = "data_in is too large (98048 bytes is the most)";
-	else if (l->view == MOAT_VIEW_FLAT)
-		why = take_flat(l, opts);
-	else if (l->view == MOAT_VIEW_PLAIN)
-		why = opts->ctx_in || opts->ctx_size_in ? "a plain program takes data_in, no ctx_in" : NULL;
-	else
-		why = take_packet(l, prog, opts);
-	return why ? refuse(prog, why) : 0;
-}
-static_assert(MOAT_DATA_MAX == 98048, "the message above names it");
 
 /* Pointers and lengths in the context view, from where the packet lies now. */
 void moat_view_update(struct moat_run *run)
@@ -214,7 +52,7 @@ void moat_view_update(struct moat_run *run)
 	struct __sk_buff *skb = view;
 	struct xdp_md *xdp = view;
 
-	switch (view_of(run->prog->type)) {
+	switch (moat_view_of(run->prog->type)) {
 	case MOAT_VIEW_XDP:
 		xdp->data = xdp->data_meta = run->data;
 		xdp->data_end = run->data_end;
@@ -229,6 +67,25 @@ void moat_view_update(struct moat_run *run)
 	}
 }
 static_assert(sizeof(struct __sk_buff) <= MOAT_CTX_BYTES, "contexts fit their view");
+
+static void lay_xdp(const struct moat_run *run, const struct moat_layout *l, struct xdp_md *xdp)
+{
+	xdp->data = xdp->data_meta = run->data;
+	xdp->data_end = run->data_end;
+	xdp->ingress_ifindex = l->xdp.ingress_ifindex;
+	xdp->rx_queue_index = l->xdp.rx_queue_index;
+	xdp->egress_ifindex = l->xdp.egress_ifindex;
+}
+
+static void lay_skb(const struct moat_run *run, const struct moat_layout *l, struct __sk_buff *skb)
+{
+	*skb = *l->skb;
+	set_skb(skb, l);
+	if (l->pointers) {
+		skb->data = skb->data_meta = run->data;
+		skb->data_end = run->data_end;
+	}
+}
 
 void moat_view_lay(struct moat_run *run, const struct moat_layout *l, bool packet)
 {
@@ -252,27 +109,12 @@ void moat_view_lay(struct moat_run *run, const struct moat_layout *l, bool packe
 		if (l->flat)
 			memcpy(moat_host(ctx), l->flat, l->ctx_bytes);
 		break;
-	case MOAT_VIEW_XDP: {
-		struct xdp_md *xdp = moat_host(ctx);
-
-		xdp->data = xdp->data_meta = run->data;
-		xdp->data_end = run->data_end;
-		xdp->ingress_ifindex = l->xdp.ingress_ifindex;
-		xdp->rx_queue_index = l->xdp.rx_queue_index;
-		xdp->egress_ifindex = l->xdp.egress_ifindex;
+	case MOAT_VIEW_XDP:
+		lay_xdp(run, l, moat_host(ctx));
 		break;
-	}
-	case MOAT_VIEW_SKB: {
-		struct __sk_buff *skb = moat_host(ctx);
-
-		*skb = *l->skb;
-		set_skb(skb, l);
-		if (l->pointers) {
-			skb->data = skb->data_meta = run->data;
-			skb->data_end = run->data_end;
-		}
+	case MOAT_VIEW_SKB:
+		lay_skb(run, l, moat_host(ctx));
 		break;
-	}
 	}
 }
 

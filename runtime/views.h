@@ -28,6 +28,10 @@ struct moat_layout {
 	struct __sk_buff given;		/* not set unless @skb points to it */
 };
 
+#define MOAT_LOOPBACK	1	/* interface that packets came in by unless the context says otherwise */
+
+u8 moat_view_of(enum bpf_prog_type type);
+
 /* 0, or -EINVAL with a message: input that this type of program cannot have. */
 int moat_view_check(struct moat_layout *l, const struct moat_program *prog, const struct moat_run_opts *opts);
 /* The same for one packet without context, without a message. */

@@ -317,7 +317,7 @@ int main(int argc, char **argv)
 	static const char *const all[] = { "data", "calls", "maps", "types", "refused", "faults", "text" };
 
 	objects_init(argv[0]);
-	modes_init();
+	modes_init(NULL);
 	object_quiet();
 	for (i = 0; i < nr_modes; i++) {
 		test_data(&modes[i]);

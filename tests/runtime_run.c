@@ -457,7 +457,7 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	objects_init(argv[0]);
-	modes_init();
+	modes_init(NULL);
 	object_quiet();
 	for (i = 0; i < nr_modes; i++) {
 		test_types(&modes[i]);
