@@ -225,7 +225,7 @@ int main(void)
 	dir = getenv("BUILD");
 	dir = dir ? dir : "build";
 	want = calloc(MAX_PACKETS, sizeof(*want));
-	modes_init();
+	modes_init(NULL);
 	if (CHECK(want && read_capture(), "%s", path_of("traffic", ".pcap")))
 		for (i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
 			run_example(&examples[i]);
