@@ -53,15 +53,15 @@ struct row {
 #define X32(f, d, s, want) ROW(#f " 32, register", want, NULL, NULL, LDDW(0, d), LDDW(7, s), ALU32_X(f, 0, 7), EXIT)
 #define K64(f, d, i, want) ROW(#f " 64, immediate", want, NULL, NULL, LDDW(0, d), ALU64_K(f, 0, i), EXIT)
 #define K32(f, d, i, want) ROW(#f " 32, immediate", want, NULL, NULL, LDDW(0, d), ALU32_K(f, 0, i), EXIT)
-#define SX(c, f, d, s, want)							\
-	ROW(#f " signed, register", want, NULL, NULL,				\
+#define SX(c, name, f, d, s, want)						\
+	ROW(name " signed, register", want, NULL, NULL,				\
 	    LDDW(0, d), LDDW(7, s), INSN((c) | (f) | BPF_X, 0, 7, 1, 0), EXIT)
-#define SK(c, f, d, i, want)							\
-	ROW(#f " signed, immediate", want, NULL, NULL, LDDW(0, d), INSN((c) | (f) | BPF_K, 0, 0, 1, i), EXIT)
-#define SX64(f, d, s, want)	SX(BPF_ALU64, f, d, s, want)
-#define SX32(f, d, s, want)	SX(BPF_ALU, f, d, s, want)
-#define SK64(f, d, i, want)	SK(BPF_ALU64, f, d, i, want)
-#define SK32(f, d, i, want)	SK(BPF_ALU, f, d, i, want)
+#define SK(c, name, f, d, i, want)						\
+	ROW(name " signed, immediate", want, NULL, NULL, LDDW(0, d), INSN((c) | (f) | BPF_K, 0, 0, 1, i), EXIT)
+#define SX64(f, d, s, want)	SX(BPF_ALU64, #f " 64", f, d, s, want)
+#define SX32(f, d, s, want)	SX(BPF_ALU, #f " 32", f, d, s, want)
+#define SK64(f, d, i, want)	SK(BPF_ALU64, #f " 64", f, d, i, want)
+#define SK32(f, d, i, want)	SK(BPF_ALU, #f " 32", f, d, i, want)
 #define SIGNX(c, bits, s, want)							\
 	ROW("sign-extending move from " #bits, want, NULL, NULL,		\
 	    LDDW(0, -1ull), LDDW(7, s), INSN((c) | BPF_MOV | BPF_X, 0, 7, bits, 0), EXIT)
