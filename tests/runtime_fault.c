@@ -43,10 +43,12 @@ static void test_code(void)
 	CHECK(!moat_code_write(b, &ret, 1) && *(u8 *)b == 0xc3, "not what was written");
 	((void (*)(void))b)();
 	CHECK(!can_write((void *)a) && !can_write((void *)b), "code can be written");
-	CHECK(mappings_with("moat-code") && !mappings_with("w-xs") && !mappings_with("rwxs"), "a writable mapping");
+	CHECK(mappings_with("moat-code") && !mappings_with("w-xs") && !mappings_with("rwxs"),
+	      "a writable mapping");
 	moat_code_free(b, page + 1);
 	CHECK(*(u8 *)b == 0xcc, "freed code is still there");
-	CHECK(moat_code_write(a - (1ull << 32), code, 1) == -EINVAL && moat_code_write(0, code, 1) == -EINVAL, "elsewhere");
+	CHECK(moat_code_write(a - (1ull << 32), code, 1) == -EINVAL && moat_code_write(0, code, 1) == -EINVAL,
+	      "elsewhere");
 	CHECK(moat_code_alloc(0, &b) == -EINVAL && moat_code_alloc(1u << 30, &b) == -ENOMEM, "none, too much");
 	far = (s64)(a - (u64)moat_code_init);
 	CHECK(far == (s32)far, "0x%llx is out of reach", (unsigned long long)a);
@@ -56,7 +58,8 @@ static void test_code(void)
 	CHECK(!moat_code_write(a, code, sizeof(code)), "write");
 	moat_image_publish(&image);
 	CHECK(moat_image_at(a) == &image && moat_image_at(a + sizeof(code) - 1) == &image, "not found");
-	CHECK(!moat_image_at(a - 1) && !moat_image_at(0) && !moat_image_at(~0ull) && !moat_image_at(a + page), "found elsewhere");
+	CHECK(!moat_image_at(a - 1) && !moat_image_at(0) && !moat_image_at(~0ull) && !moat_image_at(a + page),
+	      "found elsewhere");
 }
 
 static void test_callbacks(void)
@@ -241,12 +244,14 @@ static void test_text(void)
 	char text[256], tiny[8];
 	enum moat_mode m, back;
 
-	CHECK(!strcmp(moat_fault__text(&f, text, sizeof(text)), "cage fault at insn 7: write of offset 0x1000"), "%s", text);
+	CHECK(!strcmp(moat_fault__text(&f, text, sizeof(text)), "cage fault at insn 7: write of offset 0x1000"),
+	      "%s", text);
 	f.file = "fw.bpf.c", f.line = 31, f.text = "\tx = *p;";
 	CHECK(!strcmp(moat_fault__text(&f, text, sizeof(text)),
 		      "cage fault at insn 7 (fw.bpf.c:31 \"x = *p;\"): write of offset 0x1000"), "%s", text);
 	CHECK(!strcmp(moat_fault__text(&f, tiny, sizeof(tiny)), "cage fa"), "%s", tiny);
-	f = (struct moat_fault){ .kind = MOAT_FAULT_AUDIT, .insn = 12, .helper = 2, .arg = 2, .reason = "not readable" };
+	f = (struct moat_fault){ .kind = MOAT_FAULT_AUDIT, .insn = 12, .helper = 2, .arg = 2,
+				 .reason = "not readable" };
 	CHECK(!strcmp(moat_fault__text(&f, text, sizeof(text)),
 		      "audit fault at insn 12: argument 2 of bpf_map_update_elem: not readable"), "%s", text);
 	f = (struct moat_fault){ .kind = MOAT_FAULT_FUEL, .insn = 3 };

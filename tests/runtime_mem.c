@@ -127,7 +127,8 @@ static void test_cages(void)
 		for (j = 0; j < i; j++)
 			if (cage[j] == cage[i])
 				CHECK(false, "cages %u and %u are one", i, j);
-		if (can_read((u8 *)cage[i]) || can_read((u8 *)cage[i] + MOAT_4G - 1) || can_read((u8 *)cage[i] + MOAT_4G))
+		if (can_read((u8 *)cage[i]) || can_read((u8 *)cage[i] + MOAT_4G - 1) ||
+		    can_read((u8 *)cage[i] + MOAT_4G))
 			CHECK(false, "cage %u is not empty", i);
 	}
 	CHECK(!moat_heap_alloc(page, &a), "allocation");

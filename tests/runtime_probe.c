@@ -98,7 +98,8 @@ static void test_answers(void)
 		why = NULL;
 		err = moat_mode_enforced(m, &why);
 		CHECK(!err || (err == -EOPNOTSUPP && why && *why), "%s: %d", moat_mode_name(m), err);
-		CHECK(f && f->present == !err && f->detail && (!err || !strcmp(f->detail, why)), "%s", moat_mode_name(m));
+		CHECK(f && f->present == !err && f->detail && (!err || !strcmp(f->detail, why)),
+		      "%s", moat_mode_name(m));
 		printf("%s: %s\n", moat_mode_name(m), f ? f->detail : "?");
 	}
 	CHECK(!moat_mode_enforced(MOAT_MODE_BASEREG, &why), "basereg must work everywhere: %s", why);
