@@ -140,8 +140,12 @@ struct moat_fault {
 /*
  * One or more runs.  As struct bpf_test_run_opts where the names agree.
  *
- * Packet programs (socket filter, XDP, tc) need data_in; ctx_in may give a
- * struct xdp_md or __sk_buff whose plain fields are taken over.  Programs
+ * Packet programs (socket filter, XDP, tc) need data_in, 14 bytes at least;
+ * the packet starts there, at its Ethernet header, for all of them.  ctx_in
+ * may give a struct xdp_md or __sk_buff whose plain fields are taken over;
+ * what the packet says (len, protocol, data, ...) comes from the packet.
+ * ctx_out gets the fields that the kernel lets such a program change, and for
+ * XDP the new length in data_end; the others come back as given.  Programs
  * with a flat context (tracepoint, raw tracepoint, perf event, ...) take
  * ctx_in.  Plain programs get R1 = address and R2 = length of data_in.
  * Between repeated runs data and context are laid anew.
