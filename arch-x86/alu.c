@@ -285,14 +285,16 @@ void x64_emit_imm64(struct moat *jit, const struct moat_op *op)
 void x64_load_imm(struct moat *jit, enum x64_reg to, s64 imm, bool split)
 {
 	struct moat_buf *b = &jit->buf;
-	u32 i;
+	u32 i = 0;
 
 	if (!split) {
 		x64_mov_imm(b, to, imm);
 		return;
 	}
-	x64_mov_imm(b, to, 0);
-	for (i = 0; i < 8; i++) {
+	while (i < 7 && !((u64)imm >> (56 - 8 * i)))
+		i++;
+	x64_mov_imm(b, to, (u64)imm >> (56 - 8 * i));
+	for (i++; i < 8; i++) {
 		x64_ins(b, X64_SHL_I8, X64_64, 0, x64_r(to));
 		moat_put(b, 8, 1);
 		x64_ins(b, X64_OR_RM_I, X64_64, 0, x64_r(to));

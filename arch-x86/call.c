@@ -37,13 +37,6 @@ static void reload_fuel(struct moat *jit)
 	x64_ins(b, X64_MOV_R_RM, X64_64, X64_FUEL, x64_at(X64_TMP2, offsetof(struct moat_frame, fuel)));
 }
 
-static u32 add_site(struct moat *jit, u32 pc, s32 helper)
-{
-	if (jit->buf.base)
-		jit->site[jit->nr_site] = (struct moat_site){ .pc = pc, .helper = helper };
-	return jit->nr_site++;
-}
-
 /* Store @number, which may spell a gate as any immediate. */
 static void put_number(struct moat *jit, enum x64_size size, struct x64_rm to, u32 number, bool split)
 {
@@ -63,7 +56,7 @@ void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 
 	u32 start = b->len;
 
 	pass_frame(jit);
-	put_number(jit, X64_64, host_slot(X64_HOST_SITE), add_site(jit, op->pc, helper), op->split);
+	put_number(jit, X64_64, host_slot(X64_HOST_SITE), moat_add_site(jit, op->pc, helper), op->split);
 	x64_call(b, function, jit->opt->far_calls);
 	reload_fuel(jit);
 	moat_mark(jit, MOAT_MARK_CALL, start);
@@ -93,7 +86,7 @@ static void call_helper_directly(struct moat *jit, const struct moat_op *op)
 		moat_fail(&jit->buf, -ENOENT);
 		return;
 	}
-	add_site(jit, op->pc, op->imm);
+	moat_add_site(jit, op->pc, op->imm);
 	pass_frame(jit);
 	x64_call(&jit->buf, callee.address, jit->opt->far_calls);
 	reload_fuel(jit);
@@ -169,6 +162,15 @@ void x64_emit_lookup(struct moat *jit, const struct moat_op *op)
 	x64_label(b, done);
 }
 
+/* From the middle of a function to its epilogue, or through one if it has none. */
+static void leave_function(struct moat *jit)
+{
+	if (jit->cur->exit == MOAT_NO_TARGET)
+		x64_epilogue(jit, jit->cur);
+	else
+		x64_jmp(&jit->buf, jit->slot[jit->cur->exit].start);
+}
+
 /*
  * LD_ABS, LD_IND: the packet is the run's, so R6 is not looked at.  A load
  * outside the packet ends the function with R0 = 0.
@@ -197,11 +199,10 @@ void x64_emit_packet(struct moat *jit, const struct moat_op *op)
 	x64_clear_args(jit);
 	x64_enter(jit, X64_LIVE(X64_RAX), op->pc);
 	x64_alu_imm(b, 7, X64_64, x64_r(X64_RAX), -1);
-	inside = b->len;
-	x64_jcc(b, X64_NE, 0);
+	inside = x64_jcc_forward(b, X64_NE);
 	x64_mov_imm(b, X64_RAX, 0);
-	x64_epilogue(jit, jit->cur);
-	moat_patch(b, inside + 2, b->len - (inside + 6), 4);
+	leave_function(jit);
+	x64_label(b, inside);
 }
 
 /* Leave the domain for good, or come back as if nothing had been, with R0 = 0. */
@@ -333,27 +334,17 @@ void x64_local_exit(struct moat *jit, const struct moat_func *func)
 	/* A forged index reaches another return site of this image, with the domain's rights: nobody else is harmed. */
 	x64_ins(b, X64_MOV_R_RM, X64_32, X64_TMP2, x64_frame_slot(jit, SLOT_RETURN));
 	x64_ins(b, X64_AND_RM_I, X64_32, 0, x64_r(X64_TMP2));
-	moat_put(b, x64_returns_room(jit) - 1, 4);
+	moat_put(b, moat_returns_room(jit) - 1, 4);
 	x64_lea_code(b, X64_TMP, jit->returns_at);
 	x64_ins(b, X64_LEA, X64_64, X64_TMP, x64_at_index(X64_TMP, X64_TMP2, 3, 0));
 	x64_ins(b, X64_JMP_RM, X64_32, 0, x64_r(X64_TMP));
-}
-
-/* Entries of the return-site table: a power of two, so that a mask keeps any index inside. */
-u32 x64_returns_room(const struct moat *jit)
-{
-	u32 room = 1;
-
-	while (room < jit->max_return)
-		room *= 2;
-	return room;
 }
 
 /* Eight bytes each: a jump to the site, or a trap where there is none. */
 void x64_returns(struct moat *jit)
 {
 	struct moat_buf *b = &jit->buf;
-	u32 i, start = b->len, room = x64_returns_room(jit);
+	u32 i, start = b->len, room = moat_returns_room(jit);
 
 	if (!jit->gates || !jit->max_return)
 		return;

@@ -171,10 +171,5 @@ void x64_emit_exit(struct moat *jit, const struct moat_op *op)
 
 void x64_trap_if(struct moat *jit, enum x64_cc cc, u32 pc, u8 kind)
 {
-	u32 at = jit->traps_at + 2 * jit->nr_trap;
-
-	if (jit->buf.base)
-		jit->trap[jit->nr_trap] = (struct moat_trap){ .at = at, .pc = pc, .kind = kind };
-	jit->nr_trap++;
-	x64_jcc(&jit->buf, cc, at);
+	x64_jcc(&jit->buf, cc, moat_add_trap(jit, pc, kind));
 }

@@ -82,7 +82,6 @@ void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 
 void x64_clear_args(struct moat *jit);
 void x64_local_call(struct moat *jit, u32 pc, u8 frames, u32 target);
 void x64_local_exit(struct moat *jit, const struct moat_func *func);
-u32 x64_returns_room(const struct moat *jit);
 
 #define X64_DECLARE(K, f)	void x64_emit_##f(struct moat *jit, const struct moat_op *op);
 MOAT_KINDS(X64_DECLARE)

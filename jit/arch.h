@@ -32,7 +32,17 @@ struct moat_arch {
 	s64 (*forbidden)(const struct moat *jit, const u8 *code, u32 bytes, u32 from);
 };
 
-/* Label code [start, now) for dumps (compile.c). */
+/*
+ * What emitters note down (compile.c): a call out of the image, its index; a
+ * trap instruction for a check at @pc, its code offset.
+ */
+u32 moat_add_site(struct moat *jit, u32 pc, s32 helper);
+u32 moat_add_trap(struct moat *jit, u32 pc, u8 kind);
+
+/* Entries of the return-site table: a power of two, so that a mask keeps any index inside. */
+u32 moat_returns_room(const struct moat *jit);
+
+/* Label code [start, now) for dumps. */
 void moat_mark(struct moat *jit, u8 kind, u32 start);
 
 extern const struct moat_arch x64_arch;

@@ -232,7 +232,7 @@ static int write_all(struct moat *jit)
 /* Does a distance to a later slot stand in the code of slot @i? */
 static bool reaches_on(const struct moat *jit, u32 i)
 {
-	return has_branch(&jit->op[i]) || jit->op[i].kind == MOAT_LOCAL;
+	return has_branch(&jit->op[i]) || jit->op[i].kind == MOAT_LOCAL || jit->op[i].kind == MOAT_PACKET;
 }
 
 /*
@@ -292,6 +292,32 @@ int moat_emit(struct moat *jit, u8 *rw, u64 pc, u32 bytes)
 	if (!err && jit->arch->check)
 		err = jit->arch->check(jit, rw, bytes);
 	return err;
+}
+
+u32 moat_add_site(struct moat *jit, u32 pc, s32 helper)
+{
+	if (jit->buf.base)
+		jit->site[jit->nr_site] = (struct moat_site){ .pc = pc, .helper = helper };
+	return jit->nr_site++;
+}
+
+u32 moat_add_trap(struct moat *jit, u32 pc, u8 kind)
+{
+	u32 at = jit->traps_at + jit->arch->trap_bytes * jit->nr_trap;
+
+	if (jit->buf.base)
+		jit->trap[jit->nr_trap] = (struct moat_trap){ .at = at, .pc = pc, .kind = kind };
+	jit->nr_trap++;
+	return at;
+}
+
+u32 moat_returns_room(const struct moat *jit)
+{
+	u32 room = 1;
+
+	while (room < jit->max_return)
+		room *= 2;
+	return room;
 }
 
 void moat_mark(struct moat *jit, u8 kind, u32 start)

@@ -82,6 +82,7 @@ struct moat_func {
 	u8 depth;		/* longest chain of frames above it: 0 for the main function */
 	bool is_callback;	/* entered by a helper */
 	bool is_called;		/* entered by a local call */
+	u32 exit;		/* slot that holds the epilogue (set by the plan), or MOAT_NO_TARGET */
 	u16 caller;		/* index of the function above it on the longest chain; main: 0 */
 	/* Filled by the plan: */
 	bool calls;		/* makes any call: helper, local, tail, packet */

@@ -114,18 +114,20 @@ static bool is_loop(const struct moat_op *op)
 /* The last exit of a function holds its epilogue; the others jump there. */
 static void place_exits(struct moat *jit, struct moat_func *f)
 {
-	u32 i, home = MOAT_NO_BRANCH;
+	u32 i;
+
+	f->exit = MOAT_NO_TARGET;
 
 	for (i = f->end; i-- > f->start;) {
 		struct moat_op *op = &jit->op[i];
 
 		if (op->kind != MOAT_EXIT)
 			continue;
-		if (home == MOAT_NO_BRANCH) {
-			home = i;
+		if (f->exit == MOAT_NO_TARGET) {
+			f->exit = i;
 		} else {
 			op->kind = MOAT_JUMP;
-			op->target = home;
+			op->target = f->exit;
 		}
 	}
 }
