@@ -153,6 +153,12 @@ static void land_some(struct gen *g, bool all)
 			land(g, i);
 }
 
+void gen_land(struct gen *g)
+{
+	if (gen_one_in(g, 8))
+		land_some(g, false);
+}
+
 static void branch(struct gen *g)
 {
 	u8 code = gen_condition(g);

@@ -84,6 +84,7 @@ u8 gen_dst(struct gen *g);			/* a register that may be written */
 bool gen_temps(struct gen *g, u8 *r, u32 n);	/* @n different ones; false: there are not so many */
 void gen_kill(struct gen *g, u8 reg);		/* often: give @reg a value that has nothing to do with the old one */
 void gen_jump_pending(struct gen *g, u8 code, u8 dst, u8 src, s32 imm);	/* a forward jump to somewhere */
+void gen_land(struct gen *g);	/* an instruction that jumps may land on, in the middle of a statement */
 bool gen_can_write(const struct gen *g, u8 reg);
 
 /* One statement each. */

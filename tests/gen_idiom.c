@@ -313,6 +313,7 @@ static void gather(struct gen *g)
 	off = near_off(g, 8, &base, (u16)(1u << r[0] | 1u << r[1]));
 	for (i = 0; i < n; i++) {
 		place = down && !horner ? n - 1 - i : i;
+		gen_land(g);
 		if (i && horner)
 			gen_put(g, class | BPF_LSH | BPF_K, r[0], 0, 0, i == wrong ? 7 : 8);
 		gen_put(g, BPF_LDX | BPF_MEM | BPF_B, r[i ? 1 : 0], base, 0,
@@ -326,6 +327,30 @@ static void gather(struct gen *g)
 		if (i)
 			gen_put(g, class | fn | BPF_X, r[0], r[1], 0, 0);
 	}
+	gen_kill(g, r[1]);
+}
+
+/* Two bytes whose result's register is still in use when the first one is loaded. */
+static void gather_late(struct gen *g)
+{
+	u8 r[3], base, class = alu_class(g);
+	bool big = gen_one_in(g, 2);
+	s16 off;
+
+	if (!gen_temps(g, r, 3))
+		return;
+	off = near_off(g, 2, &base, (u16)(1u << r[0] | 1u << r[1] | 1u << r[2]));
+	gen_put(g, BPF_LDX | BPF_MEM | BPF_B, r[1], base, off, 0);
+	if (big)
+		gen_put(g, class | BPF_LSH | BPF_K, r[1], 0, 0, 8);
+	if (gen_one_in(g, 2))
+		gen_put(g, alu_class(g) | BPF_ADD | BPF_X, r[2], r[0], 0, 0);
+	else
+		gen_put(g, alu_class(g) | BPF_ADD | BPF_X, r[0], r[2], 0, 0);
+	gen_put(g, BPF_LDX | BPF_MEM | BPF_B, r[0], base, (s16)(off + 1), 0);
+	if (!big)
+		gen_put(g, class | BPF_LSH | BPF_K, r[0], 0, 0, 8);
+	gen_put(g, class | BPF_OR | BPF_X, r[0], r[1], 0, 0);
 	gen_kill(g, r[1]);
 }
 
@@ -376,7 +401,9 @@ static void rotate(struct gen *g)
 		a = r[0];
 	if (a != r[0])
 		gen_put(g, mostly(g, class) | BPF_MOV | BPF_X, r[0], a, 0, 0);
+	gen_land(g);
 	gen_put(g, mostly(g, class) | BPF_MOV | BPF_X, r[1], r[0], 0, 0);
+	gen_land(g);
 	if (gen_one_in(g, 2)) {
 		gen_put(g, class | (left ? BPF_LSH : BPF_RSH) | BPF_K, r[0], 0, 0, k);
 		gen_put(g, class | (left ? BPF_RSH : BPF_LSH) | BPF_K, r[1], 0, 0, other);
@@ -395,6 +422,7 @@ static void copy_and(struct gen *g)
 	u8 second = gen_one_in(g, 6) ? alu_class(g) : class;
 
 	gen_put(g, class | BPF_MOV | BPF_X, d, a, 0, 0);
+	gen_land(g);
 	switch (gen_below(g, 6)) {
 	case 0:
 		gen_put(g, second | BPF_ADD | BPF_K, d, 0, 0, gen_imm(g));
@@ -476,7 +504,7 @@ static void test_and_jump(struct gen *g)
 void gen_idiom(struct gen *g)
 {
 	static void (*const idiom[])(struct gen *g) = {
-		gather, gather, gather_pairs, rotate, rotate, copy_and, copy_and, copy_and, load_use, load_use,
+		gather, gather, gather_pairs, gather_late, rotate, rotate, copy_and, copy_and, copy_and, load_use, load_use,
 		split_store, test_and_jump,
 	};
 
