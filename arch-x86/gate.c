@@ -58,12 +58,12 @@ static void gate(struct moat *jit, u32 value, u32 live, u32 pc, u8 mark)
 
 void x64_enter(struct moat *jit, u32 live, u32 pc)
 {
-	gate(jit, jit->opt->domain_pkru, live, pc, MOAT_MARK_ENTER);
+	gate(jit, jit->opt->domain_rights, live, pc, MOAT_MARK_ENTER);
 }
 
 void x64_leave(struct moat *jit, u32 live, u32 pc)
 {
-	gate(jit, jit->opt->host_pkru, live, pc, MOAT_MARK_LEAVE);
+	gate(jit, jit->opt->host_rights, live, pc, MOAT_MARK_LEAVE);
 }
 
 /* RDPKRU wants RCX to be zero and makes RDX so: the gate needs no more. */
@@ -78,7 +78,7 @@ void x64_enter_first(struct moat *jit, u32 live, u32 pc)
 	x64_mov_imm(b, X64_RCX, 0);
 	x64_rdpkru(b);
 	x64_ins(b, X64_MOV_RM_R, X64_32, X64_RAX, x64_at(X64_RSP, X64_HOST_PKRU));
-	write_checked(jit, jit->opt->domain_pkru, pc);
+	write_checked(jit, jit->opt->domain_rights, pc);
 	keep(jit, live, true);
 	moat_mark(jit, MOAT_MARK_ENTER, start);
 }
@@ -92,7 +92,7 @@ void x64_restore_rights(struct moat *jit)
 
 	if (!jit->gates)
 		return;
-	x64_alu_imm(b, 7, X64_32, saved, jit->opt->host_pkru);
+	x64_alu_imm(b, 7, X64_32, saved, jit->opt->host_rights);
 	same = x64_jcc_forward(b, X64_E);
 	keep(jit, X64_LIVE(X64_RAX), false);
 	x64_mov_imm(b, X64_RCX, 0);

@@ -59,7 +59,7 @@ void listing_defaults(struct listing_spec *spec)
 	*spec = (struct listing_spec) {
 		.opt = {
 			.arch = &x64_arch, .mode = MOAT_MODE_NONE, .entry_args = 1,
-			.host_pkru = 0x55555554, .domain_pkru = 0x55555551,
+			.host_rights = 0x55555554, .domain_rights = 0x55555551,
 			.call = CALL_AT, .tail = TAIL_AT, .packet = PACKET_AT,
 			.known = known, .callee = callee,
 		},

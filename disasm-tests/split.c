@@ -447,7 +447,7 @@ static void check_results(void)
 			pretend = 0;
 			if (run(&p, &plain.opt, false, &want))
 				wrong++;
-			spec.opt.host_pkru = spec.opt.domain_pkru = RIGHTS;
+			spec.opt.host_rights = spec.opt.domain_rights = RIGHTS;
 			spec.opt.arch = &arch;
 			pretend = 1 + below(3);
 			err = run(&p, &spec.opt, spec.opt.mode == MOAT_MODE_PKU_BASEREG, &got);

@@ -58,7 +58,7 @@ struct moat_options {
 	bool fuel;		/* meter loops and calls */
 	bool plain;		/* do not fuse: one BPF instruction at a time, for tests and dumps */
 	bool far_calls;		/* functions of the host may be out of a call's reach; without it moat_emit() says -ERANGE then */
-	u32 host_pkru, domain_pkru;	/* gate modes: what the gates write */
+	u64 host_rights, domain_rights;	/* gate modes: what the gates write (PKRU, POR_EL0) */
 	u64 call;		/* the host's call function (run.h): helpers in protected modes */
 	u64 tail;		/* the same signature for tail calls: address to jump to, or 0 */
 	u64 packet;		/* the same signature for LD_ABS/LD_IND, in every mode: r1 offset, r2 bytes;

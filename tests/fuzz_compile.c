@@ -196,7 +196,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 		.arch = &x64_arch, .mode = data[0] & 3, .form = (data[0] >> 2 & 3) % 3, .cpu = data[1] & 7,
 		.entry_args = data[0] & FLAG_ARGS ? 2 : 1, .fuel = data[0] & FLAG_FUEL,
 		.far_calls = data[0] & FLAG_FAR, .plain = data[0] & FLAG_PLAIN,
-		.host_pkru = 0x55555554, .domain_pkru = 0x55555551, .call = host, .tail = host + 8, .packet = host + 16,
+		.host_rights = 0x55555554, .domain_rights = 0x55555551, .call = host, .tail = host + 8, .packet = host + 16,
 		.known = known, .callee = callee, .inlined = inlined, .arg = &host, .log = { .line = line },
 	};
 	insn = program(data + 2, bytes - 2, data[1] & FLAG_REPAIR, &len);
