@@ -49,6 +49,7 @@ struct attack {
 	bool gates_only;	/* aims at what only gate modes have */
 	bool some;		/* in none, it is enough that some tries succeed */
 	bool may_die;		/* in none, the death of the process is the success */
+	bool end;		/* needs host memory of ours around 4 GiB */
 };
 
 extern const struct attack attack_memory[], attack_helper[], attack_flow[], attack_host[];

@@ -463,7 +463,7 @@ const struct attack attack_memory[] = {
 	ATTACK("writing code", code_write, .in_none = HOLDS, .why = "code has no writable mapping in any mode"),
 	ATTACK("edges of own stack, views and map", edge_of_own, .in_none = HOLDS, .why = NO_NEIGHBOUR),
 	ATTACK("edges of another's map", edge_of_map, .in_none = HOLDS, .why = NO_NEIGHBOUR),
-	ATTACK("across the cage's end", cage_end),
+	ATTACK("across the cage's end", cage_end, .end = true),
 	ATTACK("null page", null_page, .in_none = HOLDS, .why = "nothing is mapped there in any mode"),
 	ATTACK("writing .rodata", rodata, .in_none = HOLDS, .why = "read-only values are mapped so in every mode"),
 };
