@@ -111,8 +111,11 @@ static void atomic(struct gen *g, u8 size, struct place p)
 
 	if (fn == BPF_CMPXCHG && !gen_can_write(g, 0))
 		fn = BPF_ADD;
-	if (fn == BPF_CMPXCHG && gen_one_in(g, 2) && p.reg != 0)	/* half of them succeed */
+	if (fn == BPF_CMPXCHG && gen_one_in(g, 2) && p.reg != 0) {	/* half of them succeed */
 		gen_put(g, BPF_LDX | BPF_MEM | size, 0, p.reg, p.off, 0);
+		if (size == BPF_W && gen_one_in(g, 2))	/* bits that 32-bit operations must neither see nor leave */
+			gen_put(g, BPF_ALU64 | BPF_OR | BPF_K, 0, 0, 0, INT_MIN);
+	}
 	gen_put(g, BPF_STX | BPF_ATOMIC | size, p.reg, src, p.off, fn);
 }
 
