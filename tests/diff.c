@@ -4,7 +4,7 @@
  *
  *	diff [--seed N] [--count N] [--minutes N] [--escape] [--only VARIANT]
  *
- * Without options: a fixed set of seeds of every kind of program, in every
+ * Without --seed and --escape: a fixed set of seeds of every kind of program, in every
  * mode that is enforced here, both base forms, with and without the optional
  * instructions of the CPU.  A difference is shrunk to the instructions that
  * it needs and printed with its seed.
@@ -263,7 +263,7 @@ static bool parse(int argc, char **argv, struct arguments *a)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		a->given |= c == 's' || c == 'c' || c == 'm' || c == 'e';
+		a->given |= c == 's' || c == 'm' || c == 'e';
 		if (c == 's')
 			a->seed = strtoull(optarg, NULL, 0);
 		else if (c == 'c')
@@ -314,8 +314,8 @@ int main(int argc, char **argv)
 		end = now() + (a.minutes ? 60 * a.minutes : 1e9);
 		run_many(a.seed, a.count == ~0ull && !a.minutes ? 1 : a.count, end, a.escape);
 	} else {
-		run_many(1, 6000, now() + 40, false);
-		run_many(1000001, 3000, now() + 15, true);
+		run_many(1, a.count == ~0ull ? 6000 : a.count, now() + 40, false);
+		run_many(1000001, a.count == ~0ull ? 3000 : a.count, now() + 15, true);
 	}
 	printf("diff: %llu runs in %u variants, %llu too long\n", (unsigned long long)nr_run, world.nr_variant,
 	       (unsigned long long)nr_unusable);
