@@ -420,7 +420,7 @@ static bool same_fault(const struct variant *v, const struct interp *it, const s
 {
 	const struct moat_fault *f = &opts->fault;
 	enum moat_fault_kind want = MOAT_FAULT_CAGE;
-	bool kind, address = true;
+	bool kind, address = true, write = f->write == it->write || n->audit || is_atomic(it);
 
 	if (v->mode == MOAT_MODE_NONE)
 		want = MOAT_FAULT_MEMORY;
@@ -430,7 +430,10 @@ static bool same_fault(const struct variant *v, const struct interp *it, const s
 				   (f->kind == MOAT_FAULT_KEY || f->kind == MOAT_FAULT_MEMORY));
 	if (it->wrap32 && !n->audit)
 		address = f->address - it->address < it->bytes;
-	if (kind && address && f->insn == it->pc && (n->audit || f->write == it->write || is_atomic(it)))
+	/* The CPU tells neither address nor direction of one that is not canonical. */
+	if (!it->wrap32 && it->address + (1ull << 47) >= 1ull << 48)
+		write = true;
+	if (kind && address && f->insn == it->pc && write)
 		return true;
 	snprintf(text, WORLD_TEXT, "%s fault at insn %u, %s of %#llx; interpreter: %s fault at insn %u, %s of %u bytes at %#llx",
 		 moat_fault_name(f->kind), f->insn, f->write ? "write" : "read", (unsigned long long)f->address,
@@ -534,7 +537,7 @@ static enum outcome compare_loaded(struct world *w, const struct variant *v, str
 	if (w->options.escape && !contained(v, text))
 		return DIFFERENT;
 	/* a program that scribbled over what gate modes keep in its stack may go anywhere in itself */
-	if (w->options.escape && gates)
+	if (w->options.escape && w->options.calls && gates)
 		return SAME;
 	if (!same(v, &it, &n, err, &opts, packet, text))
 		return DIFFERENT;
