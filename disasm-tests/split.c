@@ -24,7 +24,7 @@
 #define MAX_INSNS	400
 #define IMAGE_BYTES	(1 << 20)
 #define DATA_BYTES	65536
-#define RIGHTS		0x55555554	/* of host and domain alike: nothing is out of reach in the second part */
+#define RIGHTS		0x55555554	/* of host and domain: nothing is out of reach in the second part */
 
 static u32 below(u32 n)
 {
