@@ -12,15 +12,20 @@ static bool uses_r12(const struct moat *jit)
 	return jit->uses_loop || (jit->uses_cage && jit->form == MOAT_BASE_REGISTER);
 }
 
-/* Callee-saved registers that the image writes, whichever function does. */
+/*
+ * Callee-saved registers that must come back as they were.  A local function
+ * saves what it writes, but where registers are cleared on entry (so that it
+ * cannot read the host's), those of all functions are.
+ */
 static u32 saved(const struct moat *jit, u8 out[6])
 {
+	u16 regs = jit->opt->mode == MOAT_MODE_NONE ? jit->func[0].regs : jit->regs;
 	u32 r, n = 0;
 
 	if (jit->uses_frame)
 		out[n++] = X64_FRAME;
 	for (r = BPF_REG_6; r <= BPF_REG_9; r++)
-		if (jit->regs & 1 << r)
+		if (regs & 1 << r)
 			out[n++] = x64_of_bpf[r];
 	if (uses_r12(jit))
 		out[n++] = X64_R12;
