@@ -51,6 +51,7 @@ fi
 for name; do
 	case $name in
 	diff)	run diff $build/tests/diff --count 40 ;;
+	attacks) run attacks $build/tests/attacks --mode pku ;;
 	isa)	run isa $build/tests/isa --quick pku ;;
 	*)	run $name $build/tests/$name ;;
 	esac
