@@ -37,16 +37,25 @@ for mode in $modes; do
 	if [ "$got" = 2a ]; then ok; else bad "exec in $mode gave '$got'"; fi
 done
 
-# The firewall's verdicts are the same in all modes.
-if [ -e $build/examples/firewall.bpf.o ] && [ -e $build/examples/traffic.pcap ]; then
-	for mode in $modes; do
-		$build/moat run $build/examples/firewall.bpf.o --pcap $build/examples/traffic.pcap --isolation $mode -j >/tmp/$mode.json ||
-			bad "firewall in $mode: exit status $?"
-		sed 's/"\(isolation\|mode\|duration[a-z_]*\|ns[a-z_]*\)": *[^,}]*//g' /tmp/$mode.json >/tmp/$mode
-		if [ -s /tmp/$mode ] && cmp /tmp/none /tmp/$mode; then ok; else bad "firewall in $mode"; fi
-	done
-	cat /tmp/none.json
-fi
+# The firewall's verdicts and counters are the same in all modes, two flows are dropped.
+for mode in $modes; do
+	$build/moat -j run $build/examples/firewall.bpf.o --isolation $mode --pcap $build/examples/traffic.pcap --maps \
+		--map "blocked:cb007142 0a00000a 115c 0016 06 000000=0000000000000000" \
+		--map "blocked:c0000263 0a00000b 076c 076c 11 000000=0000000000000000" >/tmp/$mode.json ||
+		bad "firewall in $mode: exit status $?"
+	# Without the mode's name and the times.
+	sed 's/"\(isolation\|[a-z_]*duration[a-z_]*\|[a-z_]*ns[a-z_]*\)": *[^,}]*//g' /tmp/$mode.json >/tmp/$mode
+	if grep -q XDP_DROP /tmp/$mode && cmp /tmp/none /tmp/$mode; then ok; else bad "firewall in $mode"; fi
+done
+cat /tmp/none.json
+
+# The hostile program wins in none and in no other mode.
+for mode in $modes; do
+	$build/examples/embed $mode $build/examples
+	status=$?
+	[ $mode != none ] || status=$((1 - status))
+	if [ $status = 0 ]; then ok; else bad "hostile program in $mode"; fi
+done
 
 for name; do
 	case $name in
