@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Jumps and conditional jumps (RFC 9669 section 4.3), and their fuel. */
+#include "regs.h"
+
+static enum a64_cond condition(u8 fn)
+{
+	static const u8 cond[16] = {
+		[BPF_JEQ >> 4] = A64_EQ, [BPF_JNE >> 4] = A64_NE, [BPF_JSET >> 4] = A64_NE,
+		[BPF_JGT >> 4] = A64_HI, [BPF_JGE >> 4] = A64_HS, [BPF_JLT >> 4] = A64_LO, [BPF_JLE >> 4] = A64_LS,
+		[BPF_JSGT >> 4] = A64_GT, [BPF_JSGE >> 4] = A64_GE, [BPF_JSLT >> 4] = A64_LT, [BPF_JSLE >> 4] = A64_LE,
+	};
+
+	return cond[fn >> 4];
+}
+
+/*
+ * A jump back costs the slots it goes over, so fuel is about the number of
+ * instructions that a loop runs.  FUEL is a register that bytecode cannot name.
+ */
+static void charge(struct moat *jit, const struct moat_op *op)
+{
+	u32 start = jit->buf.len, cost = op->pc - op->target + 1;
+
+	if (!jit->uses_fuel || op->target > op->pc)
+		return;
+	if (cost <= 0xfff) {
+		a64_emit(&jit->buf, a64_rri(A64_SUBSI, A64_X, A64_FUEL, A64_FUEL, cost));
+	} else {
+		a64_mov_imm(&jit->buf, A64_TMP, cost);
+		a64_emit(&jit->buf, a64_rrr(A64_SUBS, A64_X, A64_FUEL, A64_FUEL, A64_TMP));
+	}
+	a64_trap_if(jit, A64_LO, op->pc, MOAT_FAULT_FUEL);
+	moat_mark(jit, MOAT_MARK_FUEL, start);
+}
+
+/* Equal to zero or not: the branch itself looks at the register. */
+static bool is_zero_test(const struct moat_op *op)
+{
+	return op->has_imm && !op->imm && (op->fn == BPF_JEQ || op->fn == BPF_JNE) && op->dst != BPF_REG_10;
+}
+
+static void test_bits(struct moat *jit, const struct moat_op *op, enum a64_reg dst)
+{
+	enum a64_size sf = a64_width(op);
+	u32 word = A64_BAD;
+
+	if (op->has_imm) {
+		s64 imm = op->is64 ? op->imm : (s64)(u32)op->imm;
+
+		word = a64_rrl(A64_ANDSI, sf, A64_ZR, dst, imm);
+		if (word == A64_BAD) {
+			a64_mov_imm(&jit->buf, A64_TMP2, imm);
+			word = a64_rrr(A64_ANDS, sf, A64_ZR, dst, A64_TMP2);
+		}
+	} else {
+		word = a64_rrr(A64_ANDS, sf, A64_ZR, dst, a64_value(jit, op->src, A64_TMP2));
+	}
+	a64_emit(&jit->buf, word);
+}
+
+void a64_emit_branch(struct moat *jit, const struct moat_op *op)
+{
+	enum a64_reg dst;
+
+	charge(jit, op);
+	if (is_zero_test(op))
+		return;
+	dst = a64_value(jit, op->dst, A64_TMP);
+	if (op->fn == BPF_JSET)
+		test_bits(jit, op, dst);
+	else if (op->has_imm)
+		a64_cmp_const(&jit->buf, a64_width(op), dst, op->imm, A64_TMP2);
+	else
+		a64_emit(&jit->buf, a64_rrr(A64_SUBS, a64_width(op), A64_ZR, dst,
+					    a64_value(jit, op->src, A64_TMP2)));
+}
+
+void a64_emit_jump(struct moat *jit, const struct moat_op *op)
+{
+	charge(jit, op);
+}
+
+/* The conditional branch, taken if @sense, over @off bytes. */
+static u32 conditional(const struct moat_op *op, bool sense, s64 off)
+{
+	bool equal = (op->fn == BPF_JEQ) == sense;
+
+	if (is_zero_test(op))
+		return a64_cb(equal ? A64_CBZ : A64_CBNZ, a64_width(op), a64_reg(op->dst), off);
+	return a64_bcond(condition(op->fn) ^ !sense, off);	/* conditions come in pairs of opposites */
+}
+
+void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form)
+{
+	struct moat_buf *b = &jit->buf;
+
+	if (op->kind == MOAT_BRANCH && form == MOAT_SHORT) {
+		a64_emit(b, conditional(op, true, (s64)to - b->len));
+		return;
+	}
+	if (op->kind == MOAT_BRANCH)
+		a64_emit(b, conditional(op, false, 8));
+	a64_emit(b, a64_branch(A64_B, (s64)to - b->len));
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where BPF's registers live on arm64, and what the files of this backend share.
+ *
+ * The map is Linux's.  Bytecode cannot name the others: they are trusted, and
+ * so is X25 (R10), which only frames and returns change.
+ */
+#ifndef MOAT_A64_REGS_H
+#define MOAT_A64_REGS_H
+
+#include "a64.h"
+#include "../jit/arch.h"
+#include "../jit/run.h"
+
+#define A64_TMP		A64_X9
+#define A64_TMP2	A64_X10
+#define A64_TMP3	A64_X11
+#define A64_TMP4	A64_X12
+#define A64_FRAME	A64_X25
+#define A64_HOST	A64_X26		/* struct moat_frame * */
+#define A64_FUEL	A64_X27
+#define A64_CAGE	A64_X28
+
+static const u8 a64_of_bpf[] = {
+	[BPF_REG_0] = A64_X7, [BPF_REG_1] = A64_X0, [BPF_REG_2] = A64_X1, [BPF_REG_3] = A64_X2,
+	[BPF_REG_4] = A64_X3, [BPF_REG_5] = A64_X4, [BPF_REG_6] = A64_X19, [BPF_REG_7] = A64_X20,
+	[BPF_REG_8] = A64_X21, [BPF_REG_9] = A64_X22, [BPF_REG_10] = A64_X25,
+};
+
+static inline enum a64_reg a64_reg(u8 bpf)
+{
+	return a64_of_bpf[bpf];
+}
+
+static inline enum a64_size a64_width(const struct moat_op *op)
+{
+	return op->is64 ? A64_X : A64_W;
+}
+
+static inline bool a64_have(const struct moat *jit, enum a64_cpu feature)
+{
+	return jit->opt->cpu & feature;
+}
+
+/* branch.c: the branch that ends a slot, to code offset @to */
+void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form);
+
+/* frame.c */
+void a64_prologue(struct moat *jit, const struct moat_func *func);
+void a64_epilogue(struct moat *jit, const struct moat_func *func);
+/* Undo the prologue of the main function or a callback, in host state, all but the return. */
+void a64_unwind(struct moat *jit);
+/* If @cond, leave to the trap that tells @kind at @pc. */
+void a64_trap_if(struct moat *jit, enum a64_cond cond, u32 pc, u8 kind);
+
+/* A memory operand: [base, #off], or [CAGE, index, uxtw]. */
+struct a64_operand {
+	u8 base, index;
+	bool cage;
+	s32 off;
+};
+
+/* basereg.c: the operand of an access as its guard demands; may use TMP. */
+struct a64_operand a64_operand(struct moat *jit, const struct moat_op *op, u8 bpf_base);
+/* Memory of the domain at @off from R10, outside what programs may name directly; may use TMP. */
+struct a64_operand a64_frame_slot(struct moat *jit, s32 off);
+void a64_access(struct moat *jit, enum a64_mem op, enum a64_reg rt, struct a64_operand at);
+/* The address in one register, for atomics: TMP or the base itself. */
+enum a64_reg a64_address(struct moat *jit, struct a64_operand at);
+/* The register that holds the program's view of @bpf: R10 is copied to @tmp as an offset. */
+enum a64_reg a64_value(struct moat *jit, u8 bpf, enum a64_reg tmp);
+
+/* gate.c; gates change TMP and TMP2 only. */
+void a64_enter(struct moat *jit, u32 pc);
+void a64_leave(struct moat *jit, u32 pc);
+void a64_save_rights(struct moat *jit);
+void a64_restore_rights(struct moat *jit);
+
+/* call.c */
+void a64_clear_args(struct moat *jit);
+void a64_local_call(struct moat *jit, u32 pc, u8 frames, u32 target);
+void a64_local_entry(struct moat *jit, const struct moat_func *func);
+void a64_local_exit(struct moat *jit, const struct moat_func *func);
+void a64_returns(struct moat *jit);
+
+#define A64_DECLARE(K, f)	void a64_emit_##f(struct moat *jit, const struct moat_op *op);
+MOAT_KINDS(A64_DECLARE)
+#undef A64_DECLARE
+
+#endif
