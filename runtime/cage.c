@@ -15,10 +15,11 @@
 #include "internal.h"
 #include "lowmem.h"
 
-#define CHUNK	64	/* cages */
+#define CHUNK	64	/* cages, at most */
 
 static u64 *spare;		/* stack of free cages */
 static u32 nr_spare, max_spare;
+static u32 chunk = 1;		/* cages to reserve next time */
 
 /* Without MAP_FIXED nothing of anyone's is replaced; with it only what we have reserved. */
 static void *reserve(u64 at, u64 bytes)
@@ -46,18 +47,20 @@ static int push(u64 cage)
 /*
  * Reserve more cages, fewer where address space is limited.  One cage more
  * than is used: the alignment takes up to 4 GiB less a page in front, so at
- * least a page remains behind the last.
+ * least a page remains behind the last.  Few at first: emulators keep a table
+ * entry for each page of what is reserved.
  */
 static int grow(void)
 {
 	u32 n, i;
 
-	for (n = CHUNK; n; n /= 2) {
+	for (n = chunk; n; n /= 2) {
 		void *p = reserve(0, (n + 1) * MOAT_4G);
 		u64 first = align_up((uintptr_t)p, MOAT_4G);
 
 		if (p == MAP_FAILED)
 			continue;
+		chunk = n < CHUNK ? 2 * n : n;
 		for (i = n; i > 0; i--)
 			if (push(first + (i - 1) * MOAT_4G))
 				return nr_spare ? 0 : -ENOMEM;

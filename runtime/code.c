@@ -37,9 +37,25 @@ static void fill_traps(u8 *to, u32 bytes)
 #endif
 }
 
-/* Make @bytes at @pc, just written elsewhere, what the CPU executes. A no-op on x86. */
+/* Map [@pc, @pc + @bytes), whole pages of the arena, to execute. */
+static int map(u64 pc, u32 bytes)
+{
+	void *p = mmap((void *)pc, bytes, moat_code_rights(), MAP_SHARED | MAP_FIXED, fd, pc - base);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+/*
+ * Make @bytes at @pc, just written elsewhere, what the CPU executes. On x86 it
+ * does by itself.  On arm64 the caches are told by address; QEMU's emulation of
+ * processes (before 8.1) takes no notice of that, but of a new mapping, which
+ * replaces the old one in one step.
+ */
 static void flush(u64 pc, u32 bytes)
 {
+#if defined(__aarch64__)
+	map(pc, align_up(bytes, page));
+#endif
 	__builtin___clear_cache((char *)pc, (char *)pc + bytes);
 }
 
@@ -160,9 +176,9 @@ static int open_up(u32 end)
 	err = write_traps(base + opened, bytes);
 	if (err)
 		return err;
-	if (mmap((void *)(base + opened), bytes, PROT_READ | PROT_EXEC,
-		 MAP_SHARED | MAP_FIXED, fd, opened) == MAP_FAILED)
-		return -errno;
+	err = map(base + opened, bytes);
+	if (err)
+		return err;
 	opened = end;
 	return 0;
 }

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The backend of this machine and what its CPU can do. */
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include "../arch-x86/x64.h"
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <asm/mman.h>	/* PROT_BTI */
+#include "../arch-arm64/a64.h"
 #endif
 
 #include "internal.h"
-#include "../arch-x86/x64.h"
 
+#if defined(__x86_64__)
 const struct moat_arch *moat_native(void)
 {
 	return &x64_arch;
@@ -27,6 +33,31 @@ static u32 detect(void)
 			cpu |= X64_FSGSBASE;
 	}
 	return cpu;
+}
+#elif defined(__aarch64__)
+const struct moat_arch *moat_native(void)
+{
+	return &a64_arch;
+}
+
+/* Landing pads are wanted where code memory is guarded (code.c).  Nothing asks for signed return addresses. */
+static u32 detect(void)
+{
+	return (getauxval(AT_HWCAP) & HWCAP_ATOMICS ? A64_LSE : 0) |
+		(getauxval(AT_HWCAP2) & HWCAP2_BTI ? A64_BTI : 0);
+}
+#else
+#error "cpu.c: no backend for this architecture"
+#endif
+
+/* Indirect branches into code memory must meet a landing pad, where the CPU sees to that and images have them. */
+int moat_code_rights(void)
+{
+#if defined(__aarch64__)
+	if (moat_cpu() & A64_BTI)
+		return PROT_READ | PROT_EXEC | PROT_BTI;
+#endif
+	return PROT_READ | PROT_EXEC;
 }
 
 u32 moat_cpu(void)

@@ -28,7 +28,7 @@ static int take_key(struct moat_domain *d)
 	if (d->key < 0)
 		return d->key;
 	d->host_pkru = MOAT_DEFAULT_PKRU;
-	d->domain_pkru = 0x55555555u & ~(3u << 2 * d->key);
+	d->domain_pkru = moat_key_rights(d->key);
 	return 0;
 }
 

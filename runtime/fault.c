@@ -9,10 +9,16 @@
  * the host had before.
  */
 #include <signal.h>
-#include <sys/auxv.h>
 #include <ucontext.h>
 
 #include "internal.h"
+#if defined(__x86_64__)
+#include "frame_x86.h"
+#elif defined(__aarch64__)
+#include "frame_arm64.h"
+#else
+#error "fault.c: no register access for this architecture"
+#endif
 
 #ifndef SEGV_PKUERR
 #define SEGV_PKUERR	4
@@ -24,66 +30,6 @@
 static bool have_pku, have_segment;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int init_err;
-
-/* What this file knows about the machine --------------------------------- */
-
-#if defined(__x86_64__)
-static u64 fault_pc(const ucontext_t *uc)
-{
-	return uc->uc_mcontext.gregs[REG_RIP];
-}
-
-/* The value of a BPF register where the code stopped; the map is arch-x86/regs.h. */
-static u64 bpf_register(const ucontext_t *uc, u8 reg)
-{
-	static const u8 at[] = {
-		REG_RAX, REG_RDI, REG_RSI, REG_RDX, REG_RCX, REG_R8, REG_RBX, REG_R13, REG_R14, REG_R15, REG_RBP,
-	};
-
-	return uc->uc_mcontext.gregs[at[reg]];
-}
-
-/* Page faults (exception 14) say in bit 1 of their error code whether it was a write. */
-static bool fault_write(const ucontext_t *uc)
-{
-	return uc->uc_mcontext.gregs[REG_TRAPNO] == 14 && uc->uc_mcontext.gregs[REG_ERR] & 2;
-}
-
-/* And in bit 5 whether the page was there and only the key forbade it. */
-static bool fault_key(const ucontext_t *uc)
-{
-	return uc->uc_mcontext.gregs[REG_TRAPNO] == 14 && uc->uc_mcontext.gregs[REG_ERR] & 0x20;
-}
-
-static u64 read_segment(void)
-{
-	u64 base;
-
-	asm volatile("rdgsbase %0" : "=r"(base));
-	return base;
-}
-
-static void write_segment(u64 base)
-{
-	asm volatile("wrgsbase %0" : : "r"(base));
-}
-
-/* The kernel starts handlers with fresh floating-point control; no sigreturn will bring back the thread's own. */
-static void restore_control(const ucontext_t *uc)
-{
-	if (!uc->uc_mcontext.fpregs)
-		return;
-	asm volatile("ldmxcsr %0" : : "m"(uc->uc_mcontext.fpregs->mxcsr));
-	asm volatile("fldcw %0" : : "m"(uc->uc_mcontext.fpregs->cwd));
-}
-
-static bool detect_segment(void)
-{
-	return getauxval(AT_HWCAP2) & 2;	/* HWCAP2_FSGSBASE */
-}
-#else
-#error "fault.c: no register access for this architecture"
-#endif
 
 /* Ending a run ----------------------------------------------------------- */
 
@@ -198,7 +144,7 @@ static void describe_access(struct moat_fault *f, const struct moat_domain *d, c
 	f->address = in_cage ? (u32)from_cage : address;
 	f->write = fault_write(uc);
 	if (in_cage)
-		f->kind = fault_key(uc) ? MOAT_FAULT_KEY : MOAT_FAULT_CAGE;
+		f->kind = fault_key(info, uc) ? MOAT_FAULT_KEY : MOAT_FAULT_CAGE;
 	else if (d->gates && (!d->basereg || info->si_code == SEGV_PKUERR))
 		f->kind = MOAT_FAULT_KEY;	/* pku: also where nothing is mapped at all */
 	else
@@ -267,7 +213,7 @@ bool moat_handle_signal(int sig, void *siginfo, void *ucontext)
 
 	at = fault_pc(uc) - img->pc;
 	run->fault = (struct moat_fault){ .insn = insn_at(img, at) };
-	if (sig == SIGILL)
+	if (sig == SIGILL || sig == SIGTRAP)
 		describe_trap(&run->fault, img, at);
 	else
 		describe_access(&run->fault, run->domain, info, uc);

@@ -3,6 +3,8 @@
 #include <sys/auxv.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
 #endif
 
 #include "internal.h"
@@ -121,9 +123,15 @@ static void add_cpu(void)
 	add_bit("bmi2", b7, 8, "shifts that leave the flags alone");
 	add_bit("movbe", c1, 22, "loads and stores that swap bytes");
 }
-#else
+#elif defined(__aarch64__)
 static void add_cpu(void)
 {
+	const char *why = "permission overlays (protection keys), switched on by the kernel";
+	bool poe = moat_have_pku(&why), lse = getauxval(AT_HWCAP) & HWCAP_ATOMICS, bti = getauxval(AT_HWCAP2) & HWCAP2_BTI;
+
+	add("s1poe", poe, "%s", why);
+	add("lse", lse, "%s", lse ? "atomics in one instruction" : "the CPU does not have it");
+	add("bti", bti, "%s", bti ? "landing pads are enforced" : "the CPU or the kernel does not have it");
 }
 #endif
 

@@ -29,11 +29,16 @@
 #define MOAT_MAX_ISSUED		16	/* objects that a run may hold at once */
 #define MOAT_MAX_MAPS		1024	/* maps that a domain may name */
 #define MOAT_DEFAULT_FUEL	(1ull << 32)
+#if defined(__x86_64__)
 #define MOAT_DEFAULT_PKRU	0x55555554u	/* Linux's: only key 0 is open */
+#else
+#define MOAT_DEFAULT_PKRU	0x7u		/* POR_EL0, Linux's: key 0 may read, write and execute */
+#endif
 
 /* This machine (cpu.c). The environment variable MOAT_CPU masks feature bits, for tests. */
 const struct moat_arch *moat_native(void);
 u32 moat_cpu(void);
+int moat_code_rights(void);	/* what code memory is mapped with: PROT_... */
 
 /* Messages (log.c) */
 __printf(2, 3) void moat_print(enum moat_print_level level, const char *fmt, ...);
@@ -96,6 +101,7 @@ int moat_key_alloc(void);	/* a key that every thread has closed, or -ENOSPC, -EO
 void moat_key_free(int key);
 u32 moat_rdpkru(void);
 void moat_wrpkru(u32 value);
+u32 moat_key_rights(int key);	/* of a domain: its key open, the host's closed */
 bool moat_have_pku(const char **why);	/* the CPU and the kernel have it; not yet: it is enforced */
 
 /* Code memory (code.c): mapped read and execute, written through the file descriptor: never writable. */

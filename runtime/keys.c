@@ -3,6 +3,8 @@
 #include <sys/mman.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 #include "internal.h"
@@ -34,21 +36,48 @@ void moat_wrpkru(u32 value)
 {
 	asm volatile(".byte 0x0f, 0x01, 0xef" : : "a"(value), "c"(0), "d"(0) : "memory");
 }
-#else
+
+/* Two bits for each key: no access, no writing.  Code can be executed whatever they say. */
+u32 moat_key_rights(int key)
+{
+	return 0x55555555u & ~(3u << 2 * key);
+}
+#elif defined(__aarch64__)
+#define HWCAP2_S1POE	(1ull << 63)	/* newer than the C library's headers */
+
+/* CPU and kernel at once: only a kernel that serves overlays announces them. */
 bool moat_have_pku(const char **why)
 {
-	*why = "this architecture has no PKU";
+	if (getauxval(AT_HWCAP2) & HWCAP2_S1POE)
+		return true;
+	*why = "the CPU or the kernel has no permission overlays (FEAT_S1POE, Linux 6.12)";
 	return false;
 }
 
+/* POR_EL0, by number because assemblers for older CPUs do not know its name.  Eight keys: 32 bits. */
 u32 moat_rdpkru(void)
 {
-	return 0;
+	u64 value;
+
+	asm volatile("mrs %0, S3_3_C10_C2_4" : "=r"(value));
+	return value;
 }
 
 void moat_wrpkru(u32 value)
 {
+	asm volatile("msr S3_3_C10_C2_4, %0\n\tisb" : : "r"((u64)value) : "memory");
 }
+
+/*
+ * Four bits for each key: read, execute, write.  Unlike PKRU they govern
+ * execution too, and code memory has key 0: that stays executable, no more.
+ */
+u32 moat_key_rights(int key)
+{
+	return 2 | 5u << 4 * key;
+}
+#else
+#error "keys.c: no keys for this architecture"
 #endif
 
 /*

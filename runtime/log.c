@@ -40,8 +40,13 @@ static const char *const mode_name[MOAT_NR_MODES] = {
 	[MOAT_MODE_AUTO] = "auto",
 	[MOAT_MODE_NONE] = "none",
 	[MOAT_MODE_BASEREG] = "basereg",
+#if defined(__aarch64__)
+	[MOAT_MODE_PKU] = "poe",
+	[MOAT_MODE_PKU_BASEREG] = "poe+basereg",
+#else
 	[MOAT_MODE_PKU] = "pku",
 	[MOAT_MODE_PKU_BASEREG] = "pku+basereg",
+#endif
 };
 
 const char *moat_mode_name(enum moat_mode mode)

@@ -10,7 +10,12 @@
 
 #include "internal.h"
 
-static const int signals[] = { SIGSEGV, SIGBUS, SIGILL };
+static const int signals[] = {
+	SIGSEGV, SIGBUS, SIGILL,
+#if defined(__aarch64__)
+	SIGTRAP,	/* brk; unlike int3 it is met again when a handler returns */
+#endif
+};
 static struct sigaction before[ARRAY_SIZE(signals)];
 
 /* Call a handler under the mask that the kernel would have set for it. */

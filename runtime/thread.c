@@ -115,6 +115,9 @@ static void unblock_faults(void)
 	sigaddset(&set, SIGSEGV);
 	sigaddset(&set, SIGBUS);
 	sigaddset(&set, SIGILL);
+#if defined(__aarch64__)
+	sigaddset(&set, SIGTRAP);	/* brk */
+#endif
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 

@@ -116,6 +116,19 @@ __attribute__((naked)) static u64 help_dirty(void)
 	    "xor %eax, %eax\n"
 	    "ret");
 }
+#elif defined(__aarch64__)
+/* Every register that a function may change, but the one with its result. */
+u64 help_dirty(void);
+asm(".text\n"
+    "help_dirty:\n"
+    "hint #34\n"	/* bti c */
+    "adrp x1, attack_secret\n"
+    "add x1, x1, :lo12:attack_secret\n"
+    ".irp r, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18\n"
+    "mov x\\r, x1\n"
+    ".endr\n"
+    "mov x0, #0\n"
+    "ret\n");
 #endif
 
 static u64 help_echo(u64 a, u64 b, u64 c, u64 d, u64 e)
