@@ -24,13 +24,21 @@ static int choose(struct moat *jit)
 	return jit->form == MOAT_BASE_SEGMENT && !x64_have(jit, X64_FSGSBASE) ? -EOPNOTSUPP : 0;
 }
 
+/* Gates were noted from the start of the image to its end. */
 static bool is_gate(const struct moat *jit, u32 at)
 {
-	u32 i;
+	u32 lo = 0, hi = jit->nr_gate;
 
-	for (i = 0; i < jit->nr_gate; i++)
-		if (jit->gate_at[i] == at)
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (jit->gate_at[mid] == at)
 			return true;
+		if (jit->gate_at[mid] < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return false;
 }
 

@@ -171,6 +171,25 @@ static void check_chain(void)
 	free(slot);
 }
 
+/* One branch more in each round, as a program can have it: must not take a pass over all slots each time. */
+static void check_cascade(void)
+{
+	u32 n = 400000, i, longs = 0;
+	struct moat_slot *slot = calloc(n + 1, sizeof(*slot));
+
+	for (i = 0; i < n; i++) {
+		slot[i].body = 61;
+		slot[i].target = i + 3 < n ? i + 3 : n - 1;
+		slot[i].conditional = true;
+	}
+	slot[n - 3].target = 0;
+	moat_layout(slot, n, &real);
+	for (i = 0; i < n; i++)
+		longs += slot[i].form == MOAT_LONG;
+	CHECK(valid(slot, n, &real) && longs > 100, "a cascade of %u branches: %u long", n, longs);
+	free(slot);
+}
+
 /* By definition: the last slot that starts at or before @at. */
 static s64 slot_by_search(const u32 *start, u32 len, u32 at)
 {
@@ -204,6 +223,7 @@ int main(void)
 	check_small();
 	check_large();
 	check_chain();
+	check_cascade();
 	check_slot_at();
 	return check_done();
 }

@@ -242,18 +242,23 @@ static bool reaches_on(const struct moat *jit, u32 i)
  */
 static bool split_at(struct moat *jit, u32 at)
 {
-	u32 i;
+	u32 i = 0, hi = jit->len;
 
-	for (i = 0; i < jit->len; i++) {
-		if (at < jit->slot[i].start || at >= jit->slot[i + 1].start)
-			continue;
-		if (++jit->op[i].split > MAX_SPLIT)
-			return false;
-		if (i + 1 < jit->len && (reaches_on(jit, i) || at + 3 > jit->slot[i + 1].start))
-			jit->op[i + 1].split++;
-		return true;
+	if (at < jit->slot[0].start || at >= jit->slot[jit->len].start)
+		return jit->pad <= MAX_SPLIT;
+	while (i + 1 < hi) {
+		u32 mid = i + (hi - i) / 2;
+
+		if (jit->slot[mid].start <= at)
+			i = mid;
+		else
+			hi = mid;
 	}
-	return jit->pad <= MAX_SPLIT;
+	if (++jit->op[i].split > MAX_SPLIT)
+		return false;
+	if (i + 1 < jit->len && (reaches_on(jit, i) || at + 3 > jit->slot[i + 1].start))
+		jit->op[i + 1].split++;
+	return true;
 }
 
 /*

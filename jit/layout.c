@@ -2,6 +2,8 @@
 /* Where each slot's code goes, and which branches need their long form. */
 #include "plan.h"
 
+#define MAX_ROUNDS	32
+
 static u32 branch_bytes(const struct moat_slot *s, const struct moat_reach *r)
 {
 	if (s->target == MOAT_NO_BRANCH)
@@ -44,17 +46,31 @@ static bool grow(struct moat_slot *slot, u32 n, const struct moat_reach *r)
 	return grew;
 }
 
+static void lengthen_all(struct moat_slot *slot, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if (slot[i].target != MOAT_NO_BRANCH)
+			slot[i].form = MOAT_LONG;
+}
+
 /*
  * Starts from the forms that the slots have: all short at first.  A branch
- * only ever grows, so each round but the last lengthens at least one and there
- * are at most @n + 1 rounds.
+ * only ever grows, so each round but the last lengthens at least one.  Programs
+ * settle in a few rounds; one that is made to lengthen a single branch per
+ * round gets long branches only, or its layout would take quadratic time.
  */
 u32 moat_layout(struct moat_slot *slot, u32 n, const struct moat_reach *r)
 {
-	do {
-		place(slot, n, r);
-	} while (grow(slot, n, r));
+	u32 round = 0;
 
+	place(slot, n, r);
+	while (grow(slot, n, r)) {
+		if (++round == MAX_ROUNDS)
+			lengthen_all(slot, n);
+		place(slot, n, r);
+	}
 	return slot[n].start;
 }
 
