@@ -252,14 +252,26 @@ static void gate_call(struct moat *jit, u32 pc, u32 target)
 	jit->nr_return++;
 }
 
-/* Call the function at code offset @target, @frames frames further down. */
-void x64_local_call(struct moat *jit, u32 pc, u8 frames, u32 target)
+/*
+ * What a call costs: the callee's slots, the most that it runs without being
+ * charged again.  Rounded when it takes four bytes, so that they spell no gate.
+ */
+static u32 call_fuel(const struct moat_func *callee)
 {
-	struct moat_buf *b = &jit->buf;
+	u32 slots = callee->end - callee->start;
+
+	return slots < 128 ? slots : align_up(slots, 16);
+}
+
+/* Call @callee, whose frame is @frames further down. */
+void x64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func *callee)
+{
+	u32 target = jit->func_local[callee - jit->func];
 	s32 bytes = frames * MOAT_FRAME_STRIDE;
+	struct moat_buf *b = &jit->buf;
 
 	if (jit->uses_fuel) {
-		x64_alu_imm(b, 5, X64_64, x64_r(X64_FUEL), 1);
+		x64_alu_imm(b, 5, X64_64, x64_r(X64_FUEL), call_fuel(callee));
 		x64_trap_if(jit, X64_B, pc, MOAT_FAULT_FUEL);
 	}
 	if (jit->uses_frame)
@@ -278,7 +290,7 @@ void x64_emit_local(struct moat *jit, const struct moat_op *op)
 {
 	const struct moat_func *callee = moat_func_at(jit->func, jit->nr_func, op->target);
 
-	x64_local_call(jit, op->pc, callee->depth - jit->cur->depth, jit->func_local[callee - jit->func]);
+	x64_local_call(jit, op->pc, callee->depth - jit->cur->depth, callee);
 }
 
 void x64_emit_func(struct moat *jit, const struct moat_op *op)

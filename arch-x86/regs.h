@@ -80,7 +80,7 @@ void x64_restore_rights(struct moat *jit);
 /* call.c */
 void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 helper);
 void x64_clear_args(struct moat *jit);
-void x64_local_call(struct moat *jit, u32 pc, u8 frames, u32 target);
+void x64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func *callee);
 void x64_local_exit(struct moat *jit, const struct moat_func *func);
 
 #define X64_DECLARE(K, f)	void x64_emit_##f(struct moat *jit, const struct moat_op *op);
