@@ -19,6 +19,7 @@ struct call {
 	const struct moat_helper *helper;
 	struct moat_map *map;		/* the last map argument */
 	u32 pc;
+	u64 bytes;			/* of memory arguments, together */
 	u64 in[MOAT_MAX_ARGS + 1];	/* one more, so that a memory argument always has a next one */
 	u64 out[MOAT_MAX_ARGS];
 };
@@ -63,18 +64,27 @@ static bool is_null(const struct call *c, u64 p)
 
 static u64 memory(struct call *c, u32 i, u64 bytes, u8 rights)
 {
-	void *p;
+	void *p = moat_run_memory(c->run, c->in[i], bytes, rights);
 
-	if (c->helper->arg[i].nullable && is_null(c, c->in[i]))
-		return 0;
-	p = moat_run_memory(c->run, c->in[i], bytes, rights);
+	c->bytes += bytes;
 	if (!p)
 		miss(c, i, rights & MOAT_WRITE ? "not writable memory of this program" :
 		     "not readable memory of this program");
 	return (uintptr_t)p;
 }
 
-/* Memory whose size is the next argument, or part of the prototype. */
+/* Memory of a size that the program does not choose: NULL passes where the prototype says so. */
+static u64 fixed_memory(struct call *c, u32 i, u64 bytes, u8 rights)
+{
+	if (c->helper->arg[i].nullable && is_null(c, c->in[i]))
+		return 0;
+	return memory(c, i, bytes, rights);
+}
+
+/*
+ * Memory whose size is the next argument, or part of the prototype.  With a
+ * size, NULL stands for no bytes and never for more: helpers go by the size.
+ */
 static u64 sized_memory(struct call *c, u32 i, u8 rights)
 {
 	u8 next = i + 1 < MOAT_MAX_ARGS ? c->helper->arg[i + 1].kind : MOAT_ARG_NONE;
@@ -84,7 +94,7 @@ static u64 sized_memory(struct call *c, u32 i, u8 rights)
 		bytes = c->helper->arg[i].bytes;
 		if (!bytes)
 			miss(c, i, "memory of unknown size");
-		return memory(c, i, bytes, rights);
+		return fixed_memory(c, i, bytes, rights);
 	}
 	if (!bytes && next == MOAT_ARG_SIZE)
 		miss(c, i + 1, "size 0");
@@ -92,7 +102,6 @@ static u64 sized_memory(struct call *c, u32 i, u8 rights)
 		miss(c, i + 1, "size too large");
 	if (!bytes && is_null(c, c->in[i]))
 		return 0;
-	/* NULL stands for "nothing", of whatever size, only where the prototype says so. */
 	return memory(c, i, bytes, rights);
 }
 
@@ -100,7 +109,7 @@ static u64 map_memory(struct call *c, u32 i, bool key, u8 rights)
 {
 	if (!c->map)
 		miss(c, i, "no map in front of it");
-	return memory(c, i, key ? c->map->key_size : c->map->value_size, rights);
+	return fixed_memory(c, i, key ? c->map->key_size : c->map->value_size, rights);
 }
 
 static u64 map(struct call *c, u32 i)
@@ -175,6 +184,24 @@ static u64 check(struct call *c, u32 i)
 	miss(c, i, "an argument of unknown kind");
 }
 
+void moat_run_charge(struct moat_run *run, u64 steps)
+{
+	run->frame.fuel -= steps < run->frame.fuel ? steps : run->frame.fuel;
+}
+
+/*
+ * A helper works as long as the program tells it to: without a price, copying
+ * a large map again and again would cost no more fuel than the calls.
+ */
+static void pay(struct call *c)
+{
+	u64 steps = 1 + c->bytes / 16;
+
+	if (c->run->frame.fuel < steps)
+		moat_run_fault(c->run, MOAT_FAULT_FUEL, c->pc, 0);
+	c->run->frame.fuel -= steps;
+}
+
 u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
 {
 	struct moat_run *run = (struct moat_run *)f;
@@ -188,6 +215,7 @@ u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 	c.helper = helper;
 	c.map = NULL;
 	c.pc = run->image->site[site].pc;
+	c.bytes = 0;
 	c.in[0] = r1;
 	c.in[1] = r2;
 	c.in[2] = r3;
@@ -199,6 +227,7 @@ u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 		c.out[i] = check(&c, i);
 	for (; i < MOAT_MAX_ARGS; i++)
 		c.out[i] = 0;
+	pay(&c);
 
 	ret = ((moat_helper_fn *)(void (*)(void))helper->fn)(c.out[0], c.out[1], c.out[2], c.out[3], c.out[4], run);
 	/* The null pointer of the host is that of the program too: offset 0 is never given out. */

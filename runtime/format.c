@@ -99,18 +99,20 @@ long moat_format(struct moat_run *run, char *out, size_t room, const char *fmt, 
 
 long moat_run_string(struct moat_run *run, u64 p, char *to, size_t room)
 {
-	size_t i;
+	const char *from;
+	bool end = false;
+	size_t i = 0;
 
-	for (i = 0; i < room; i++) {
-		const char *from = moat_run_memory(run, p + i, 1, MOAT_READ);
-
-		if (!from)
-			return -EFAULT;
+	while (i < room && !end && (from = moat_run_memory(run, p + i, 1, MOAT_READ))) {
 		/* Read once: the program may be changing it. */
 		to[i] = __atomic_load_n(from, __ATOMIC_RELAXED);
-		if (!to[i])
-			return i + 1;
+		end = !to[i++];
 	}
+	moat_run_charge(run, i);
+	if (end)
+		return i;
+	if (i < room)
+		return -EFAULT;
 	if (room)
 		to[room - 1] = 0;
 	return room;

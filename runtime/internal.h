@@ -259,6 +259,8 @@ u64 moat_callback(struct moat_run *run, u64 handle, u64 r1, u64 r2, u64 r3, u64 
 /* End the innermost run with a fault that fills everything but the source line.  Does not return. */
 _Noreturn void moat_run_fault(struct moat_run *run, enum moat_fault_kind kind, u32 insn, u64 address);
 _Noreturn void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason);
+/* A helper did @steps steps more than a call costs: less fuel, none at worst. */
+void moat_run_charge(struct moat_run *run, u64 steps);
 /* Lay data/data_end of the context view anew after the packet moved; views.c */
 void moat_view_update(struct moat_run *run);
 /* Discard what the run was issued and still holds; audit.c */

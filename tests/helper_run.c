@@ -23,6 +23,7 @@ void helper_begin(void)
 	run->image = &image;
 	run->domain = domain;
 	run->slot = moat_slot_get(domain, moat_self->cpu);
+	run->frame.fuel = MOAT_DEFAULT_FUEL;
 	moat_fault_arm(run);
 	moat_self->run = run;
 }

@@ -69,6 +69,10 @@ static void sizes(void)
 	CHECK(call(BPF_FUNC_get_current_comm, stack(16), 1ull << 32 | 16, 0, 0, 0) == 2, "sizes have 64 bits");
 	CHECK(call(BPF_FUNC_get_current_comm, stack(16), -1ull, 0, 0, 0) == 2, "negative");
 	CHECK(call(BPF_FUNC_csum_diff, 0, 0, stack(8), 8, 0) == OK, "NULL of size 0");
+	CHECK(call(BPF_FUNC_csum_diff, 0, 4, stack(8), 8, 0) == 1, "NULL of a size");
+	CHECK(call(BPF_FUNC_csum_diff, stack(8), 8, 0, 4, 0) == 3, "NULL of a size");
+	CHECK(call(BPF_FUNC_trace_vprintk, stack(8), 8, 0, 8, 0) == 3, "NULL of a size");
+	CHECK(call(BPF_FUNC_snprintf, stack(8), 8, 0, 0, 8) == 4, "NULL of a size");
 	CHECK(call(BPF_FUNC_csum_diff, (uintptr_t)text, 4, stack(8), 8, 0) == 1, "host memory");
 	CHECK(call(BPF_FUNC_trace_printk, 0, 4, 0, 0, 0) == 1, "NULL");
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <arpa/inet.h>
 
+#include "../runtime/internal.h"
 #include "check.h"
 #include "insns.h"
 #include "objects.h"
@@ -452,6 +453,44 @@ static void test_close(const struct mode *m)
 	CHECK((long)ret == 77, "%s: %ld", m->name, (long)ret);
 }
 
+/* Long straight functions and helpers that do much work cannot be had for the price of a call. */
+static void test_prices(const struct mode *m)
+{
+	enum { LONG = 2000, FUEL = 20 * LONG };
+	/* r6 counts the calls in the buffer; the function at the end is LONG slots */
+	static struct bpf_insn call[8 + LONG] = {
+		MOV_X(6, 1), MOV_K(1, 1), ATOM(BPF_DW, BPF_ADD, 6, 1, 0), CALL_LOCAL(1), JA(-3),
+	}, comm[] = {
+		MOV_X(6, 1), MOV_K(7, 1), ATOM(BPF_DW, BPF_ADD, 6, 7, 0), MOV_X(1, 6), ALU64_K(BPF_ADD, 1, 8),
+		MOV_K(2, 16 * LONG), CALL(BPF_FUNC_get_current_comm), JA(-6),
+	};
+	static __u64 in[2 * LONG + 8], out[2 * LONG + 8];
+	struct moat_object *obj[2];
+	unsigned int i;
+
+	for (i = 5; i < 5 + LONG; i++)
+		call[i] = (struct bpf_insn)MOV_K(0, 0);
+	call[i] = (struct bpf_insn)EXIT;
+	obj[0] = mode_load(m, call, i + 1, 0, NULL);
+	obj[1] = mode_load(m, comm, sizeof(comm) / sizeof(*comm), 0, NULL);
+	for (i = 0; i < 2; i++) {
+		MOAT_RUN_OPTS(o, .data_in = in, .data_size_in = sizeof(in), .data_out = out,
+			      .data_size_out = sizeof(out), .fuel = FUEL);
+		const __u64 *view;
+		int err;
+
+		if (!CHECK(obj[i], "%s: %s", m->name, mode_said))
+			continue;
+		err = moat_program__run_opts(moat_object__next_program(obj[i], NULL), &o);
+		/* A run that faults gives no data back: look at its view. */
+		view = moat_host(moat_object__next_program(obj[i], NULL)->domain->slot[moat_self->cpu]->off +
+				 MOAT_VIEW_PACKET + MOAT_HEADROOM);
+		CHECK(err == -ETIME && view[0] > 1 && view[0] <= FUEL / LONG + 1, "%s: %s: %d after %llu calls", m->name,
+		      i ? "helper" : "function", err, (unsigned long long)view[0]);
+		moat_object__close(obj[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int i;
@@ -467,6 +506,8 @@ int main(int argc, char **argv)
 		test_threads(&modes[i]);
 		test_too_many(&modes[i]);
 		test_close(&modes[i]);
+		if (confined(&modes[i]))
+			test_prices(&modes[i]);
 	}
 	return check_done();
 }

@@ -35,7 +35,7 @@ enum moat_ret_kind {
 
 struct moat_arg_proto {
 	__u8 kind;		/* enum moat_arg_kind */
-	__u8 nullable;		/* pointers: NULL passes, as NULL */
+	__u8 nullable;		/* pointers: NULL passes, as NULL; with a size argument only for size 0 */
 	__u32 bytes;		/* MEM without a size argument: how many */
 };
 

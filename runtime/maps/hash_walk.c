@@ -107,6 +107,8 @@ long hash_each(struct moat_map *map, struct moat_run *run, u64 callback, u64 ctx
 
 	if (!key)
 		return -ENOSPC;
+	/* Empty buckets call nobody back who would pay for them. */
+	moat_run_charge(run, w.h->mask / 16);
 	for (i = 0; i <= w.h->mask && !stop; i++) {
 		struct hash_bucket *b = &w.h->bucket[i];
 		bool more;
