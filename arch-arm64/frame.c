@@ -65,15 +65,13 @@ static void enter_image(struct moat *jit, enum a64_reg frame, u32 args, u32 pc)
 	n = saved(jit, regs);
 	if (a64_have(jit, A64_PAC) && n && regs[1] == A64_X30)
 		a64_emit_plain(b, A64_PACIASP);	/* a landing pad too */
-	else if (a64_have(jit, A64_BTI) || a64_have(jit, A64_PAC))
+	else if (a64_have(jit, A64_BTI))
 		a64_emit_plain(b, A64_BTI_C);
 	for (i = 0; i < n; i += 2) {
 		a64_emit(b, a64_pair(A64_STP_PRE, regs[i], regs[i + 1], A64_SP, -16));
 		if (regs[i] == A64_X29)
 			a64_emit(b, a64_rri(A64_ADDI, A64_X, A64_X29, A64_SP, 0));
 	}
-	if (jit->gates)
-		a64_emit(b, a64_rri(A64_SUBI, A64_X, A64_SP, A64_SP, 16));
 	load_trusted(jit, frame);
 	if (args > 2)	/* R4 came behind the frame */
 		a64_mov(b, A64_X, A64_X3, A64_X4);
@@ -91,8 +89,6 @@ void a64_unwind(struct moat *jit)
 	bool sign = a64_have(jit, A64_PAC) && n && regs[1] == A64_X30;
 
 	a64_restore_rights(jit);
-	if (jit->gates)
-		a64_emit(b, a64_rri(A64_ADDI, A64_X, A64_SP, A64_SP, 16));
 	for (; n; n -= 2)
 		a64_emit(b, a64_pair(A64_LDP_POST, regs[n - 2], regs[n - 1], A64_SP, 16));
 	if (sign)
@@ -149,7 +145,7 @@ void a64_trap_if(struct moat *jit, enum a64_cond cond, u32 pc, u8 kind)
 	struct moat_buf *b = &jit->buf;
 	u32 at = moat_add_trap(jit, pc, kind);
 
-	if (jit->len > 4096) {
+	if (jit->len > 2048) {
 		a64_emit(b, a64_bcond(cond ^ 1, 8));
 		a64_emit(b, a64_branch(A64_B, b->base ? (s64)at - b->len : 0));
 	} else {

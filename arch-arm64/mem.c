@@ -134,7 +134,7 @@ static void cmpxchg_loop(struct moat *jit, const struct moat_op *op, enum a64_re
 void a64_emit_atomic(struct moat *jit, const struct moat_op *op)
 {
 	enum a64_reg at = a64_address(jit, a64_operand(jit, op, op->dst));
-	enum a64_reg src = a64_value(jit, op->src, A64_TMP3);
+	enum a64_reg src = a64_value(jit, op->src, A64_TMP5);
 
 	if (a64_have(jit, A64_LSE))
 		atomic_lse(jit, op, at, src);

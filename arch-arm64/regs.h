@@ -16,6 +16,7 @@
 #define A64_TMP2	A64_X10
 #define A64_TMP3	A64_X11
 #define A64_TMP4	A64_X12
+#define A64_TMP5	A64_X13
 #define A64_FRAME	A64_X25
 #define A64_HOST	A64_X26		/* struct moat_frame * */
 #define A64_FUEL	A64_X27
@@ -70,7 +71,7 @@ enum a64_reg a64_address(struct moat *jit, struct a64_operand at);
 /* The register that holds the program's view of @bpf: R10 is copied to @tmp as an offset. */
 enum a64_reg a64_value(struct moat *jit, u8 bpf, enum a64_reg tmp);
 
-/* gate.c; gates change TMP and TMP2 only. */
+/* gate.c; gates change TMP and TMP2 only, or X16. */
 void a64_enter(struct moat *jit, u32 pc);
 void a64_leave(struct moat *jit, u32 pc);
 void a64_save_rights(struct moat *jit);

@@ -25,6 +25,12 @@ enum moat_base_form {
 	MOAT_BASE_SEGMENT,	/* x86: the GS segment base does */
 };
 
+/* What the gates do, where a backend has more than one way. */
+enum moat_gate {
+	MOAT_GATE_RIGHTS,	/* write the rights register: PKRU, POR_EL0 */
+	MOAT_GATE_MONITOR,	/* arm64: call a monitor at EL2, which switches stage-2 tables */
+};
+
 /* What a call leads to, as the host says. */
 struct moat_callee {
 	u64 address;		/* of the helper itself: what mode none calls */
@@ -58,7 +64,9 @@ struct moat_options {
 	bool fuel;		/* meter loops and calls */
 	bool plain;		/* do not fuse: one BPF instruction at a time, for tests and dumps */
 	bool far_calls;		/* functions of the host may be out of a call's reach; without it moat_emit() says -ERANGE then */
-	u64 host_rights, domain_rights;	/* gate modes: what the gates write (PKRU, POR_EL0) */
+	enum moat_gate gate;
+	u64 host_rights, domain_rights;	/* gate modes: what the gates write (PKRU, POR_EL0); a monitor's domain ids */
+	u16 monitor_call;	/* the number in the call of the monitor */
 	u64 call;		/* the host's call function (run.h): helpers in protected modes */
 	u64 tail;		/* the same signature for tail calls: address to jump to, or 0 */
 	u64 packet;		/* the same signature for LD_ABS/LD_IND, in every mode: r1 offset, r2 bytes;
