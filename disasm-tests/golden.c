@@ -13,11 +13,17 @@
  *	  lea r11d, [rdi + 8]
  *	  mov dword ptr [r12 + r11], 7
  *
- *	refuse mode=none: text		instead of code: the message must contain the text
+ *	arm64 mode=poe:			the same for the other architecture; each file has both
+ *	  ...
+ *	arm64: none: reason		or says why there is no such rule
  *
- * Keys: mode (none basereg pku pku+basereg), form (register segment), cpu
- * (bmi2,movbe,fsgsbase or none), args (1 or 2), fuel, plain, far, inline, whole,
- * bytes (yes or no), pc (address of the image).
+ *	refuse mode=none: text		instead of code, on both: the message must contain the text
+ *	refuse arm64 mode=none: text	on one
+ *
+ * Keys: mode (none basereg; pku pku+basereg, or poe poe+basereg, or stage2 stage2+basereg: gates),
+ * form (register segment), cpu (bmi2,movbe,fsgsbase; arm64: lse,bti,pac; or none), args (1 or 2),
+ * fuel, plain, far, inline, whole, bytes (yes or no), pc (address of the image).
+ * The form and cpu of a header are x86's.
  * Expected lines must match whole and in sequence; "..." skips any lines,
  * {{regex}} stands for text, "!text" must not occur from there on.
  *
@@ -34,6 +40,8 @@
 #include "../tests/check.h"
 #include "asm.h"
 #include "listing.h"
+#include "oracle.h"
+#include "oracle_a64.h"
 
 #define MAX_INSNS	4096
 #define MAX_LINES	600
@@ -46,13 +54,18 @@ struct file {
 	struct bpf_insn insn[MAX_INSNS];
 	int len;
 	bool bless;
+	bool collect;			/* first round: only find out which words to disassemble */
+	u32 sections[2];		/* of x86 and arm64, or reasons */
 	FILE *out;			/* bless: the new text */
 };
+
+static bool have_arm64;
 
 /* Only sections count as tests; what is wrong with a file is a failure besides. */
 static void broken(const struct file *f, const char *what, const char *line)
 {
-	CHECK(false, "%s: %s: '%s'", f->name, what, line);
+	if (!f->collect)
+		CHECK(false, "%s: %s: '%s'", f->name, what, line);
 }
 
 /* Keys --------------------------------------------------------------------- */
@@ -65,21 +78,37 @@ static bool yes(const char *value, bool *out)
 
 static bool set_mode(struct moat_options *opt, const char *value)
 {
-	static const char *const name[MOAT_NR_MODES] = { "auto", "none", "basereg", "pku", "pku+basereg" };
+	static const struct {
+		const char *name;
+		u8 mode, gate;
+	} row[] = {
+		{ "none", MOAT_MODE_NONE, MOAT_GATE_RIGHTS }, { "basereg", MOAT_MODE_BASEREG, MOAT_GATE_RIGHTS },
+		{ "pku", MOAT_MODE_PKU, MOAT_GATE_RIGHTS }, { "poe", MOAT_MODE_PKU, MOAT_GATE_RIGHTS },
+		{ "pku+basereg", MOAT_MODE_PKU_BASEREG, MOAT_GATE_RIGHTS },
+		{ "poe+basereg", MOAT_MODE_PKU_BASEREG, MOAT_GATE_RIGHTS },
+		{ "stage2", MOAT_MODE_PKU, MOAT_GATE_MONITOR },
+		{ "stage2+basereg", MOAT_MODE_PKU_BASEREG, MOAT_GATE_MONITOR },
+	};
 	u32 i;
 
-	for (i = MOAT_MODE_NONE; i < MOAT_NR_MODES; i++) {
-		if (strcmp(value, name[i]))
-			continue;
-		opt->mode = i;
-		return true;
+	for (i = 0; i < ARRAY_SIZE(row) && strcmp(value, row[i].name); i++)
+		;
+	if (i == ARRAY_SIZE(row))
+		return false;
+	opt->mode = row[i].mode;
+	opt->gate = row[i].gate;
+	if (opt->gate == MOAT_GATE_MONITOR) {
+		opt->host_rights = 0;
+		opt->domain_rights = 5;
+		opt->monitor_call = 0x4d0;
 	}
-	return false;
+	return true;
 }
 
 static bool set_cpu(struct moat_options *opt, const char *value)
 {
-	static const char *const name[] = { "bmi2", "movbe", "fsgsbase" };
+	static const char *const names[2][3] = { { "bmi2", "movbe", "fsgsbase" }, { "lse", "bti", "pac" } };
+	const char *const *name = names[opt->arch == &a64_arch];
 	char copy[80], *word, *save;
 	u32 i;
 
@@ -88,9 +117,9 @@ static bool set_cpu(struct moat_options *opt, const char *value)
 		return true;
 	snprintf(copy, sizeof(copy), "%s", value);
 	for (word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
-		for (i = 0; i < ARRAY_SIZE(name) && strcmp(word, name[i]); i++)
+		for (i = 0; i < 3 && strcmp(word, name[i]); i++)
 			;
-		if (i == ARRAY_SIZE(name))
+		if (i == 3)
 			return false;
 		opt->cpu |= 1 << i;
 	}
@@ -277,34 +306,89 @@ static void check_code(struct file *f, const char *head, struct listing_spec *sp
 	listing_free(&got);
 }
 
-/* "refuse KEYS: text": the core must refuse, with a message that has the text in it. */
+/* The core must refuse, with a message that has @text in it. */
 static void check_refusal(struct file *f, struct listing_spec *spec, const char *text)
 {
 	struct listing got;
 
+	if (f->collect)
+		return;
 	listing_make(&got, spec, f->insn, f->len);
-	CHECK(got.err && strstr(got.refused, text), "%s: wanted '%s', got error %d: %s", f->name, text,
-	      got.err, got.refused);
+	CHECK(got.err && strstr(got.refused, text), "%s on %s: wanted '%s', got error %d: %s", f->name,
+	      spec->opt.arch->name, text, got.err, got.refused);
 	listing_free(&got);
+}
+
+static void collect(struct file *f, struct listing_spec *spec)
+{
+	struct listing none;
+
+	spec->collect = true;
+	listing_make(&none, spec, f->insn, f->len);
+	listing_free(&none);
+}
+
+/* The spec for @arch ("x86" or "arm64") with the @keys of a section. */
+static bool spec_for(struct file *f, bool arm64, char *keys, struct listing_spec *spec)
+{
+	*spec = f->spec;
+	f->sections[arm64]++;
+	if (arm64)
+		listing_arm64(spec);
+	/* A mode of the header knows no architecture: its values are not to get lost. */
+	if (arm64 && f->spec.opt.gate == MOAT_GATE_MONITOR)
+		set_mode(&spec->opt, spec->opt.mode == MOAT_MODE_PKU ? "stage2" : "stage2+basereg");
+	return qualify(spec, keys);
+}
+
+/* "refuse [ARCH] KEYS: text" */
+static void refusal(struct file *f, const char *head, char *keys, const char *text)
+{
+	bool only_x86 = !strncmp(keys, "x86", 3), only_arm64 = !strncmp(keys, "arm64", 5);
+	struct listing_spec spec;
+	char copy[200];
+	u32 arm64;
+
+	keys += only_x86 ? 3 : only_arm64 ? 5 : 0;
+	for (arm64 = only_arm64; arm64 < (only_x86 ? 1 : 2); arm64++) {
+		snprintf(copy, sizeof(copy), "%s", keys);
+		if (!spec_for(f, arm64, copy, &spec))
+			broken(f, "cannot read the keys", head);
+		else
+			check_refusal(f, &spec, text);
+	}
 }
 
 static void section(struct file *f, const char *head, u32 start, u32 end)
 {
-	struct listing_spec spec = f->spec;
-	char words[200], *colon;
-	bool refuse = !strncmp(head, "refuse", 6);
+	char words[200], *colon, *keys = words + strcspn(head, " :");
+	bool arm64 = *head == 'a', refuse = *head == 'r';
+	struct listing_spec spec;
+	const char *rest;
 
 	snprintf(words, sizeof(words), "%s", head);
 	colon = strchr(words, ':');
 	*colon = 0;
-	if (f->len <= 0 || !qualify(&spec, words + (refuse ? 6 : 3))) {
-		broken(f, f->len > 0 ? "cannot read the keys" : "a section before the program", head);
+	rest = head + (colon - words) + 1;
+	rest += strspn(rest, " ");
+	if (f->len <= 0)
+		broken(f, "a section before the program", head);
+	else if (refuse)
+		refusal(f, head, keys + strspn(keys, " "), rest);
+	else if (*rest && (strncmp(rest, "none: ", 6) || !rest[6]))
+		broken(f, "no reason why there is no code", head);
+	else if (*rest)
+		f->sections[arm64]++;
+	else if (!spec_for(f, arm64, keys, &spec))
+		broken(f, "cannot read the keys", head);
+	else if (f->collect && arm64)
+		collect(f, &spec);
+	else if (f->collect)
 		return;
-	}
-	if (refuse)
-		check_refusal(f, &spec, colon + 1 + strspn(colon + 1, " "));
-	else
+	else if (!arm64 || have_arm64)
 		check_code(f, head, &spec, start, end);
+	else
+		SKIP(f->name, "no llvm-mc to disassemble arm64");
 }
 
 /* Files -------------------------------------------------------------------- */
@@ -337,6 +421,11 @@ static bool starts(const char *line, const char *word)
 	return !strncmp(line, word, n) && (line[n] == ' ' || line[n] == ':');
 }
 
+static bool is_code(const char *line)
+{
+	return starts(line, "x86") || starts(line, "arm64");
+}
+
 /* Go through the file; a line that is not indented is a comment, a key or the head of a section. */
 static void parse(struct file *f)
 {
@@ -353,11 +442,12 @@ static void parse(struct file *f)
 			continue;
 		if (starts(line, "bpf"))
 			program(f, i + 1, end);
-		else if (starts(line, "x86") || starts(line, "refuse"))
+		else if (is_code(line) || starts(line, "refuse"))
 			section(f, line, i + 1, end);
 		else
 			header(f, line);
-		if (starts(line, "x86")) {
+		/* A section that is not checked is not blessed either. */
+		if (is_code(line) && line[strlen(line) - 1] == ':' && (*line == 'x' || have_arm64)) {
 			if (f->out && end < f->nr)
 				fprintf(f->out, "\n");
 			i = end - 1;
@@ -380,7 +470,34 @@ static bool read_lines(struct file *f)
 	return f->nr > 0 && f->nr < MAX_LINES;
 }
 
-static void do_file(const char *name, bool bless)
+static void read_file(struct file *f)
+{
+	if (!read_lines(f)) {
+		broken(f, "cannot read", "the file");
+		return;
+	}
+	if (f->line[0][0] != '#')
+		broken(f, "not a sentence about the rule", f->line[0]);
+	parse(f);
+	if (!f->sections[0])
+		broken(f, "no section and no reason", "x86");
+	if (!f->sections[1])
+		broken(f, "no section and no reason", "arm64");
+}
+
+static void rewrite(struct file *f, const char *text, size_t bytes)
+{
+	FILE *out = fopen(f->name, "w");
+
+	if (!out) {
+		broken(f, "cannot write", "the file");
+		return;
+	}
+	fwrite(text, 1, bytes, out);
+	fclose(out);
+}
+
+static void do_file(const char *name, bool bless, bool collect)
 {
 	struct file *f = calloc(1, sizeof(*f));
 	char *text = NULL;
@@ -388,27 +505,16 @@ static void do_file(const char *name, bool bless)
 	u32 i;
 
 	f->name = name;
-	f->bless = bless;
+	f->bless = bless && !collect;
+	f->collect = collect;
 	listing_defaults(&f->spec);
 	f->spec.opt.form = MOAT_BASE_REGISTER;
-	if (!read_lines(f)) {
-		broken(f, "cannot read", "the file");
-	} else {
-		if (f->line[0][0] != '#')
-			broken(f, "not a sentence about the rule", f->line[0]);
-		if (bless)
-			f->out = open_memstream(&text, &bytes);
-		parse(f);
-	}
+	if (f->bless)
+		f->out = open_memstream(&text, &bytes);
+	read_file(f);
 	if (f->out) {
 		fclose(f->out);
-		f->out = fopen(name, "w");
-		if (f->out) {
-			fwrite(text, 1, bytes, f->out);
-			fclose(f->out);
-		} else {
-			broken(f, "cannot write", "the file");
-		}
+		rewrite(f, text, bytes);
 	}
 	for (i = 0; i < f->nr; i++)
 		free(f->line[i]);
@@ -416,18 +522,32 @@ static void do_file(const char *name, bool bless)
 	free(f);
 }
 
+/* One disassembler for all: which words there are is known after a first round. */
+static void do_files(char *const *name, u32 n, bool bless)
+{
+	u32 i;
+
+	have_arm64 = oracle_have_llvm();
+	for (i = 0; have_arm64 && i < n; i++)
+		do_file(name[i], bless, true);
+	if (have_arm64)
+		CHECK(oracle_a64_resolve(), "llvm-mc does not run");
+	for (i = 0; i < n; i++)
+		do_file(name[i], bless, false);
+}
+
 int main(int argc, char **argv)
 {
 	bool bless = argc > 1 && !strcmp(argv[1], "--bless");
-	int first = bless ? 2 : 1, i;
+	int first = bless ? 2 : 1;
 	glob_t all = { 0 };
 
-	if (first == argc && glob("disasm-tests/golden/*.bpf", 0, NULL, &all))
+	if (first < argc)
+		do_files(argv + first, argc - first, bless);
+	else if (glob("disasm-tests/golden/*.bpf", 0, NULL, &all))
 		CHECK(false, "there are no golden files here");
-	for (i = first; i < argc; i++)
-		do_file(argv[i], bless);
-	for (i = 0; first == argc && i < (int)all.gl_pathc; i++)
-		do_file(all.gl_pathv[i], bless);
+	else
+		do_files(all.gl_pathv, all.gl_pathc, bless);
 	globfree(&all);
 	return bless ? check_failed != 0 : check_done();
 }

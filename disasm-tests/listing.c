@@ -5,6 +5,7 @@
 #include "../jit/arch.h"
 #include "listing.h"
 #include "oracle.h"
+#include "oracle_a64.h"
 
 #define IMAGE_AT	0x10000000ull
 #define CALL_AT		0x20000000ull
@@ -22,6 +23,7 @@ struct view {
 	u32 from, to;		/* code offsets that are shown */
 	u32 exit_at, exit_end;	/* the epilogue of the main function */
 	u8 *is_target;		/* by code offset */
+	u64 constant[32];	/* arm64: what the last movz and movk put together, by register */
 	u32 *label;
 	struct listing *out;
 };
@@ -65,6 +67,16 @@ void listing_defaults(struct listing_spec *spec)
 		},
 		.pc = IMAGE_AT,
 	};
+}
+
+void listing_arm64(struct listing_spec *spec)
+{
+	spec->opt.arch = &a64_arch;
+	spec->opt.form = MOAT_BASE_REGISTER;
+	spec->opt.cpu = 0;
+	/* POR_EL0: the host may do all with key 0; the domain executes there, and reads and writes key 1. */
+	spec->opt.host_rights = 0x7;
+	spec->opt.domain_rights = 0x52;
 }
 
 static void log_line(void *arg, const char *text)
@@ -133,7 +145,7 @@ static void target_name(const struct view *v, u64 target, char name[40])
 }
 
 /* The last number of a line is the target of a branch; one in "[rip + 0x10]" a distance. */
-static void put_name(const struct view *v, struct oracle_ins *ins)
+static void put_name_x64(const struct view *v, struct oracle_ins *ins)
 {
 	char *rip = strstr(ins->text, "rip "), *at, rest[80], name[40];
 
@@ -149,6 +161,37 @@ static void put_name(const struct view *v, struct oracle_ins *ins)
 	}
 }
 
+static u32 word_at(const struct view *v, u32 at)
+{
+	const u8 *c = v->code + at;
+
+	return c[0] | c[1] << 8 | c[2] << 16 | (u32)c[3] << 24;
+}
+
+/* "b.eq #8" to "b.eq L0"; "blr x9" to "blr x9 (call)" if X9 was made from that address. */
+static void put_name_a64(struct view *v, u32 at, struct oracle_ins *ins)
+{
+	u32 word = word_at(v, at), reg = word & 31, shift = word >> 17 & 0x30;
+	u64 half = (u64)(word >> 5 & 0xffff) << shift;
+	char name[40];
+
+	if (ins->has_target) {
+		target_name(v, ins->target, name);
+		strcpy(strrchr(ins->text, ' ') + 1, name);
+	} else if ((word & 0xff800000) == 0xd2800000) {
+		v->constant[reg] = half;
+	} else if ((word & 0xff800000) == 0xf2800000) {
+		v->constant[reg] = (v->constant[reg] & ~(0xffffull << shift)) | half;
+	} else if ((word & 0xfffffc1f) == 0xd63f0000 && host_name(v->constant[word >> 5 & 31], name)) {
+		snprintf(ins->text + strlen(ins->text), 50, " (%s)", name);
+	}
+}
+
+static bool is_arm64(const struct view *v)
+{
+	return v->spec->opt.arch == &a64_arch;
+}
+
 /* Disassembly -------------------------------------------------------------- */
 
 static bool is_shown(const struct view *v, u32 at)
@@ -158,9 +201,32 @@ static bool is_shown(const struct view *v, u32 at)
 	return v->spec->whole || at < v->exit_at || at >= v->exit_end;
 }
 
-/* Decode at @at; what cannot be decoded is one byte long and says so. */
+/* A branch's distance is the number behind the last "#". */
+static void decode_a64(const struct view *v, u32 at, struct oracle_ins *ins)
+{
+	const char *text = oracle_a64_text(word_at(v, at)), *number;
+
+	*ins = (struct oracle_ins){ .bytes = 4 };
+	if (!text) {
+		snprintf(ins->text, sizeof(ins->text), "(bad) %08x", word_at(v, at));
+		return;
+	}
+	snprintf(ins->text, sizeof(ins->text), "%s", text);
+	number = strrchr(text, '#');
+	if (!number || (strncmp(text, "b ", 2) && strncmp(text, "b.", 2) && strncmp(text, "bl ", 3) &&
+			strncmp(text, "cb", 2) && strncmp(text, "tb", 2)))
+		return;
+	ins->has_target = true;
+	ins->target = v->spec->pc + at + strtoll(number + 1, NULL, 0);
+}
+
+/* Decode at @at; what cannot be decoded is one byte long (or one word) and says so. */
 static void decode(const struct view *v, u32 at, struct oracle_ins *ins)
 {
+	if (is_arm64(v)) {
+		decode_a64(v, at, ins);
+		return;
+	}
 	if (oracle_decode(v->code + at, v->jit.bytes - at, v->spec->pc + at, ins))
 		return;
 	*ins = (struct oracle_ins){ .bytes = 1 };
@@ -179,7 +245,7 @@ static void find_labels(struct view *v)
 		to = ins.target - v->spec->pc;
 		if (!is_shown(v, at) || !ins.has_target || ins.target < v->spec->pc || to >= v->jit.bytes)
 			continue;
-		if (is_shown(v, to) && (to < v->jit.traps_at || to >= v->jit.traps_at + 2 * v->jit.nr_trap))
+		if (is_shown(v, to) && (to < v->jit.traps_at || to >= v->jit.traps_at + v->jit.arch->trap_bytes * v->jit.nr_trap))
 			v->is_target[to] = 1;
 	}
 	for (at = v->from; at < v->to; at++)
@@ -209,7 +275,10 @@ static void disassemble(struct view *v)
 			continue;
 		if (v->is_target[at])
 			add_line(v->out, "L%u:", v->label[at]);
-		put_name(v, &ins);
+		if (is_arm64(v))
+			put_name_a64(v, at, &ins);
+		else
+			put_name_x64(v, &ins);
 		add_ins(v, at, &ins);
 	}
 }
@@ -247,6 +316,14 @@ static void choose_range(struct view *v)
 	}
 }
 
+static void collect(const struct view *v)
+{
+	u32 at;
+
+	for (at = v->from; at < v->to && is_arm64(v); at += 4)
+		oracle_a64_want(word_at(v, at));
+}
+
 static void show(struct view *v)
 {
 	v->is_target = calloc(v->jit.bytes + 1, 1);
@@ -270,7 +347,10 @@ void listing_make(struct listing *out, const struct listing_spec *spec, const st
 		out->err = emit(&v);
 	if (!out->err) {
 		choose_range(&v);
-		show(&v);
+		if (spec->collect)
+			collect(&v);
+		else
+			show(&v);
 	}
 	free(v.code);
 	free(work);

@@ -20,6 +20,7 @@ struct listing_spec {
 	struct moat_options opt;
 	bool whole;	/* prologue, epilogue and tables too, not only the bodies of the functions */
 	bool bytes;	/* each line with its bytes behind "; " */
+	bool collect;	/* no lines: ask the arm64 disassembler for the words, to be resolved for all listings at once */
 	u64 pc;		/* address of the image */
 };
 
@@ -32,6 +33,9 @@ struct listing {
 
 /* Fixed dummy addresses of the host's functions and rights of a first domain; no feature of the CPU. */
 void listing_defaults(struct listing_spec *spec);
+
+/* The same for the other architecture: what @spec says of the first is forgotten. */
+void listing_arm64(struct listing_spec *spec);
 
 /* For opt.inlined. */
 void listing_inlined(void *arg, s32 id, u64 r1, struct moat_inline *out);
