@@ -13,24 +13,28 @@ static enum a64_cond condition(u8 fn)
 	return cond[fn >> 4];
 }
 
-/*
- * A jump back costs the slots it goes over, so fuel is about the number of
- * instructions that a loop runs.  FUEL is a register that bytecode cannot name.
- */
-static void charge(struct moat *jit, const struct moat_op *op)
+/* FUEL is a register that bytecode cannot name. */
+void a64_charge(struct moat *jit, u32 pc, u32 slots)
 {
-	u32 start = jit->buf.len, cost = op->pc - op->target + 1;
+	u32 start = jit->buf.len;
 
-	if (!jit->uses_fuel || op->target > op->pc)
+	if (!jit->uses_fuel)
 		return;
-	if (cost <= 0xfff) {
-		a64_emit(&jit->buf, a64_rri(A64_SUBSI, A64_X, A64_FUEL, A64_FUEL, cost));
+	if (slots <= 0xfff) {
+		a64_emit(&jit->buf, a64_rri(A64_SUBSI, A64_X, A64_FUEL, A64_FUEL, slots));
 	} else {
-		a64_mov_imm(&jit->buf, A64_TMP, cost);
+		a64_mov_imm(&jit->buf, A64_TMP, slots);
 		a64_emit(&jit->buf, a64_rrr(A64_SUBS, A64_X, A64_FUEL, A64_FUEL, A64_TMP));
 	}
-	a64_trap_if(jit, A64_LO, op->pc, MOAT_FAULT_FUEL);
+	a64_trap_if(jit, A64_LO, pc, MOAT_FAULT_FUEL);
 	moat_mark(jit, MOAT_MARK_FUEL, start);
+}
+
+/* A jump back costs the slots it goes over, so fuel is about the number of instructions that a loop runs. */
+static void charge(struct moat *jit, const struct moat_op *op)
+{
+	if (op->target <= op->pc)
+		a64_charge(jit, op->pc, op->pc - op->target + 1);
 }
 
 /* Equal to zero or not: the branch itself looks at the register. */

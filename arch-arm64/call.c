@@ -203,16 +203,17 @@ static void gate_call(struct moat *jit, u32 target)
 	jit->nr_return++;
 }
 
-/* Call the function at code offset @target, @frames frames further down. */
-void a64_local_call(struct moat *jit, u32 pc, u8 frames, u32 target)
+/*
+ * Call @callee, whose frame is @frames further down.  It costs the callee's
+ * slots, the most that it runs without being charged again.
+ */
+void a64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func *callee)
 {
-	struct moat_buf *b = &jit->buf;
+	u32 target = jit->func_local[callee - jit->func];
 	s32 bytes = frames * MOAT_FRAME_STRIDE;
+	struct moat_buf *b = &jit->buf;
 
-	if (jit->uses_fuel) {
-		a64_emit(b, a64_rri(A64_SUBSI, A64_X, A64_FUEL, A64_FUEL, 1));
-		a64_trap_if(jit, A64_LO, pc, MOAT_FAULT_FUEL);
-	}
+	a64_charge(jit, pc, callee->end - callee->start);
 	if (jit->uses_frame)
 		a64_add_const(b, A64_X, A64_FRAME, A64_FRAME, -bytes, A64_TMP);
 	if (jit->gates)
@@ -227,7 +228,7 @@ void a64_emit_local(struct moat *jit, const struct moat_op *op)
 {
 	const struct moat_func *callee = moat_func_at(jit->func, jit->nr_func, op->target);
 
-	a64_local_call(jit, op->pc, callee->depth - jit->cur->depth, jit->func_local[callee - jit->func]);
+	a64_local_call(jit, op->pc, callee->depth - jit->cur->depth, callee);
 }
 
 void a64_emit_func(struct moat *jit, const struct moat_op *op)

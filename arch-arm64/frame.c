@@ -114,7 +114,7 @@ static void leave_image(struct moat *jit, u32 pc)
 static void callback_entry(struct moat *jit, const struct moat_func *func)
 {
 	enter_image(jit, A64_X3, 4, func->start);
-	a64_local_call(jit, func->start, func->depth, jit->func_local[func - jit->func]);
+	a64_local_call(jit, func->start, func->depth, func);
 	leave_image(jit, func->start);
 }
 

@@ -45,6 +45,8 @@ static inline bool a64_have(const struct moat *jit, enum a64_cpu feature)
 
 /* branch.c: the branch that ends a slot, to code offset @to */
 void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form);
+/* Take the price of @slots BPF instructions from the fuel, for the one at @pc. */
+void a64_charge(struct moat *jit, u32 pc, u32 slots);
 
 /* frame.c */
 void a64_prologue(struct moat *jit, const struct moat_func *func);
@@ -79,7 +81,7 @@ void a64_restore_rights(struct moat *jit);
 
 /* call.c */
 void a64_clear_args(struct moat *jit);
-void a64_local_call(struct moat *jit, u32 pc, u8 frames, u32 target);
+void a64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func *callee);
 void a64_local_entry(struct moat *jit, const struct moat_func *func);
 void a64_local_exit(struct moat *jit, const struct moat_func *func);
 void a64_returns(struct moat *jit);
