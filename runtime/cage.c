@@ -4,8 +4,13 @@
  *
  * A cage is address space, not memory.  It is taken from the kernel in
  * chunks, as one mapping without rights, and never given back: what nobody
- * maps, nobody else may map there either.  Side by side, the first 64 KiB of
- * each cage, where nothing is ever mapped, are the guard behind its neighbour.
+ * maps, nobody else may map there either.
+ *
+ * Emitted code may add the 16-bit offset of an access to an address in the
+ * cage, so 32 KiB on each side must fault as well.  The edges of a cage (64 KiB,
+ * MOAT_EDGE), where nothing is ever mapped, are the guards of its neighbours;
+ * a chunk has such an edge of its own in front of its first cage and behind
+ * its last.
  *
  * The kernel limits the number of mappings (vm.max_map_count, 65530): an idle
  * cage costs none, each grant in it two.
@@ -45,18 +50,18 @@ static int push(u64 cage)
 }
 
 /*
- * Reserve more cages, fewer where address space is limited.  One cage more
- * than is used: the alignment takes up to 4 GiB less a page in front, so at
- * least a page remains behind the last.  Few at first: emulators keep a table
- * entry for each page of what is reserved.
+ * Reserve more cages, fewer where address space is limited.  One cage and two
+ * edges more than is used: the first begins at the first multiple of 4 GiB that
+ * has an edge in front, so the last ends an edge before the end at least.  Few
+ * at first: emulators keep a table entry for each page of what is reserved.
  */
 static int grow(void)
 {
 	u32 n, i;
 
 	for (n = chunk; n; n /= 2) {
-		void *p = reserve(0, (n + 1) * MOAT_4G);
-		u64 first = align_up((uintptr_t)p, MOAT_4G);
+		void *p = reserve(0, (n + 1) * MOAT_4G + 2 * MOAT_EDGE);
+		u64 first = align_up((uintptr_t)p + MOAT_EDGE, MOAT_4G);
 
 		if (p == MAP_FAILED)
 			continue;

@@ -12,6 +12,7 @@
 #include <ucontext.h>
 
 #include "internal.h"
+#include "lowmem.h"
 #if defined(__x86_64__)
 #include "frame_x86.h"
 #elif defined(__aarch64__)
@@ -131,7 +132,7 @@ static void describe_trap(struct moat_fault *f, const struct moat_image *img, u3
 }
 
 /*
- * An access: to the cage of @d (or the page behind it), or to wherever an
+ * An access: to the cage of @d (or the guards beside it), or to wherever an
  * unconfined pointer leads.  Where nothing is mapped in a cage the kernel
  * blames the key (SEGV_PKUERR), which is 0 there; the CPU knows better.
  */
@@ -139,7 +140,7 @@ static void describe_access(struct moat_fault *f, const struct moat_domain *d, c
 			    const ucontext_t *uc)
 {
 	u64 address = (u64)info->si_addr, from_cage = address - d->cage;
-	bool in_cage = d->basereg && from_cage < (1ull << 32) + moat_heap.page;
+	bool in_cage = d->basereg && from_cage + MOAT_EDGE < MOAT_4G + 2 * MOAT_EDGE;
 
 	f->address = in_cage ? (u32)from_cage : address;
 	f->write = fault_write(uc);

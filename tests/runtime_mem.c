@@ -114,6 +114,26 @@ static void test_home(void)
 	moat_heap_free(a, 2 * page);
 }
 
+/* An access may end up 32 KiB beside the cage: all of that is ours, and has no rights. */
+static bool is_guarded(u64 cage)
+{
+	unsigned long long start, end;
+	u64 at = cage - MOAT_EDGE / 2, to = cage + MOAT_4G + MOAT_EDGE / 2;
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[512], rights[5];
+
+	while (f && at < to && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx-%llx %4s", &start, &end, rights) != 3 || end <= at)
+			continue;
+		if (start > at || strcmp(rights, "---p"))
+			break;
+		at = end;
+	}
+	if (f)
+		fclose(f);
+	return at >= to;
+}
+
 static void test_cages(void)
 {
 	enum { NR = 200 };
@@ -130,6 +150,8 @@ static void test_cages(void)
 		if (can_read((u8 *)cage[i]) || can_read((u8 *)cage[i] + MOAT_4G - 1) ||
 		    can_read((u8 *)cage[i] + MOAT_4G))
 			CHECK(false, "cage %u is not empty", i);
+		if (!is_guarded(cage[i]))
+			CHECK(false, "what lies beside cage %u may be mapped by others", i);
 	}
 	CHECK(!moat_heap_alloc(page, &a), "allocation");
 	*(u8 *)moat_host(a) = 42;
