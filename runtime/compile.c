@@ -4,11 +4,8 @@
 
 #include "internal.h"
 
-/* Each round removes at least one forbidden byte sequence; what needs more is not worth compiling. */
-#define MAX_ROUNDS	100
-
-/* Labels for dumps: at most these many per slot, and a few for entries and tables. */
-static u32 marks_for(u32 len)
+/* At most these many per slot, and a few for entries and tables. */
+u32 moat_marks_for(u32 len)
 {
 	return 8 * len + 64;
 }
@@ -19,11 +16,11 @@ static int emit(struct moat *jit, struct moat_image *img)
 	u32 round;
 	int err = -EAGAIN;
 
-	jit->max_mark = marks_for(jit->len);
+	jit->max_mark = moat_marks_for(jit->len);
 	jit->mark = calloc(jit->max_mark, sizeof(*jit->mark));
 	if (!jit->mark)
 		return -ENOMEM;
-	for (round = 0; err == -EAGAIN && round < MAX_ROUNDS; round++) {
+	for (round = 0; err == -EAGAIN && round < MOAT_MAX_ROUNDS; round++) {
 		u32 bytes = jit->bytes;
 		u8 *code = malloc(bytes);
 

@@ -4,14 +4,14 @@
 #include <sys/mman.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include "../arch-x86/x64.h"
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <asm/mman.h>	/* PROT_BTI */
-#include "../arch-arm64/a64.h"
 #endif
 
 #include "internal.h"
+#include "../arch-arm64/a64.h"
+#include "../arch-x86/x64.h"
 
 #if defined(__x86_64__)
 const struct moat_arch *moat_native(void)
@@ -60,9 +60,21 @@ int moat_code_rights(void)
 	return PROT_READ | PROT_EXEC;
 }
 
-u32 moat_cpu(void)
+static u32 masked(u32 cpu)
 {
 	const char *mask = getenv("MOAT_CPU");
 
-	return detect() & (mask ? strtoul(mask, NULL, 0) : ~0u);
+	return cpu & (mask ? strtoul(mask, NULL, 0) : ~0u);
+}
+
+u32 moat_cpu(void)
+{
+	return masked(detect());
+}
+
+u32 moat_cpu_of(const struct moat_arch *arch)
+{
+	if (arch == moat_native())
+		return moat_cpu();
+	return masked(arch == &a64_arch ? A64_LSE : X64_BMI2 | X64_MOVBE | X64_FSGSBASE);
 }

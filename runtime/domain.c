@@ -37,7 +37,7 @@ static int set_up(struct moat_domain *d)
 {
 	int err = moat_heap_init();
 
-	if (err)
+	if (err || d->sketch)
 		return err;
 	if (!d->basereg && moat_heap_why())
 		return -EOPNOTSUPP;
@@ -49,7 +49,7 @@ static int set_up(struct moat_domain *d)
 	return d->cage ? 0 : -ENOMEM;
 }
 
-struct moat_domain *moat_domain_new(enum moat_mode mode)
+static struct moat_domain *make(enum moat_mode mode, bool sketch)
 {
 	struct moat_domain *d = calloc(1, sizeof(*d));
 	int err;
@@ -59,6 +59,7 @@ struct moat_domain *moat_domain_new(enum moat_mode mode)
 		return NULL;
 	}
 	d->mode = mode;
+	d->sketch = sketch;
 	d->gates = mode == MOAT_MODE_PKU || mode == MOAT_MODE_PKU_BASEREG;
 	d->basereg = mode == MOAT_MODE_BASEREG || mode == MOAT_MODE_PKU_BASEREG;
 	d->key = -1;
@@ -73,8 +74,20 @@ struct moat_domain *moat_domain_new(enum moat_mode mode)
 	return d;
 }
 
+struct moat_domain *moat_domain_new(enum moat_mode mode)
+{
+	return make(mode, false);
+}
+
+struct moat_domain *moat_domain_sketch(enum moat_mode mode)
+{
+	return make(mode, true);
+}
+
 int moat_domain_map_pages(struct moat_domain *d, u32 off, size_t bytes, u8 rights)
 {
+	if (d->sketch)
+		return 0;
 	if (d->basereg)
 		return moat_cage_map(d->cage, off, bytes, rights, d->key);
 	return moat_heap_home(off, bytes, rights, d->key);

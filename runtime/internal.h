@@ -38,6 +38,7 @@
 /* This machine (cpu.c). The environment variable MOAT_CPU masks feature bits, for tests. */
 const struct moat_arch *moat_native(void);
 u32 moat_cpu(void);
+u32 moat_cpu_of(const struct moat_arch *arch);	/* this CPU's, or what current CPUs of another architecture have */
 int moat_code_rights(void);	/* what code memory is mapped with: PROT_... */
 
 /* Messages (log.c) */
@@ -170,6 +171,7 @@ struct moat_slot_mem {
 struct moat_domain {
 	enum moat_mode mode;
 	bool gates, basereg;
+	bool sketch;		/* only for code that is looked at */
 	u64 cage;		/* 0: no base register */
 	int key;		/* -1: no gates; pku+basereg: one key for all domains */
 	u32 host_pkru, domain_pkru;
@@ -183,6 +185,7 @@ struct moat_domain {
 	_Atomic u64 busy;	/* runs refused: no stack */
 };
 struct moat_domain *moat_domain_new(enum moat_mode mode);	/* NULL, errno: -EOPNOTSUPP, -ENOSPC (keys), -ENOMEM */
+struct moat_domain *moat_domain_sketch(enum moat_mode mode);	/* of any mode, never entered: maps nothing */
 void moat_domain_free(struct moat_domain *d);	/* no run uses it any more */
 int moat_domain_grant(struct moat_domain *d, u32 off, size_t bytes, u8 rights, const char *name);
 void moat_domain_revoke(struct moat_domain *d, u32 off);	/* waits for readers of the region table */
@@ -352,6 +355,7 @@ struct moat_object {
 	char *name;
 	enum moat_mode mode;
 	enum moat_base_form form;
+	bool emit_only;
 	const struct moat_helper *helpers;
 	size_t nr_helpers;
 	struct moat_program *programs;
@@ -360,6 +364,10 @@ struct moat_object {
 	pthread_mutex_t lock;
 	void *elf;			/* object.c's own */
 };
+
+/* Each round of moat_emit() removes at least one forbidden byte sequence; what needs more is not worth compiling. */
+#define MOAT_MAX_ROUNDS		100
+u32 moat_marks_for(u32 len);	/* room for the labels of @len slots */
 
 /* Compile (compile.c): insns are relocated; domain is set; fills prog->image. Messages on error. */
 int moat_program_compile(struct moat_program *prog);

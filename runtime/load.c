@@ -2,7 +2,7 @@
 /* Load an object: link, create maps, place, compile; all of it or nothing. */
 #include "loader.h"
 
-/* The mode that the object will run in, which must be enforced here. */
+/* The mode that the object will run in, which must be enforced here if it is to run. */
 static int choose_mode(struct moat_object *obj)
 {
 	const char *why = NULL;
@@ -10,7 +10,7 @@ static int choose_mode(struct moat_object *obj)
 
 	if (obj->mode == MOAT_MODE_AUTO)
 		obj->mode = moat_mode_best();
-	err = moat_probing ? 0 : moat_mode_enforced(obj->mode, &why);
+	err = moat_probing || obj->emit_only ? 0 : moat_mode_enforced(obj->mode, &why);
 	if (err)
 		moat_print(MOAT_WARN, "%s: mode %s is not enforced here: %s", obj->name, moat_mode_name(obj->mode),
 			   why ?: strerror(-err));
@@ -59,7 +59,7 @@ static int compile(struct moat_link *link)
 	prog->nr_line = link->nr_line;
 	link->insn = NULL;
 	link->line = NULL;
-	return moat_program_compile(prog);
+	return prog->obj->emit_only ? 0 : moat_program_compile(prog);
 }
 
 /* Everything that loading made, undone.  No run is under way. */
@@ -98,7 +98,7 @@ static int load_programs(struct moat_object *obj)
 	for (i = 0; !err && i < nr; i++)
 		err = compile(&link[i]);
 	for (i = 0; i < nr; i++) {
-		link[i].prog->loaded = !err;
+		link[i].prog->loaded = !err && !obj->emit_only;
 		moat_link_free(&link[i]);
 	}
 	free(link);

@@ -142,7 +142,7 @@ static int new_domain(struct moat_object *obj, struct moat_domain **out)
 	if (!more)
 		return -ENOMEM;
 	l->domain = more;
-	d = moat_domain_new(obj->mode);
+	d = obj->emit_only ? moat_domain_sketch(obj->mode) : moat_domain_new(obj->mode);
 	if (!d) {
 		moat_print(MOAT_WARN, "%s: no domain in mode %s: %s", obj->name, moat_mode_name(obj->mode),
 			   errno == ENOSPC ? "all protection keys are in use (mode pku needs one per program; "

@@ -86,6 +86,7 @@ struct moat_open_opts {
 	__u8 base_form;			/* 0: chosen per program; 1: register; 2: segment */
 	const struct moat_helper *helpers;	/* the host's own, added to the built-in ones; kept by reference */
 	size_t nr_helpers;
+	bool emit_only;			/* load for moat_program__emit(): the mode need not be enforced, programs cannot run */
 };
 #define MOAT_OPEN_OPTS(var, ...) \
 	struct moat_open_opts var = { .sz = sizeof(var), __VA_ARGS__ }
@@ -207,6 +208,19 @@ struct moat_code {
 	const struct moat_trap *traps;
 };
 MOAT_API int moat_program__code(const struct moat_program *prog, struct moat_code *code);
+/*
+ * Code for @arch, "x86" or "arm64" (NULL: this machine's), in the object's mode
+ * and base form, whether or not this machine could run it.  It is not put where
+ * it could: addresses of the host, keys and, for the other architecture, the
+ * CPU's features are assumed, always the same.  (In mode none the addresses of
+ * maps are those of this process.)  After load; with emit_only programs are
+ * validated here.  0 and @code, for moat_code__free(); -EINVAL: no such
+ * architecture, or a program that is refused; -EOPNOTSUPP: @arch has no such
+ * mode or form (segment is x86's); -ENOENT: not loaded.
+ */
+MOAT_API int moat_program__emit(struct moat_program *prog, const char *arch, struct moat_code *code);
+/* Release what moat_program__emit() gave; not for moat_program__code(). */
+MOAT_API void moat_code__free(struct moat_code *code);
 /* Name of a label kind: "enter gate", "cage", ... */
 MOAT_API const char *moat_mark_name(unsigned int kind);
 
