@@ -78,6 +78,7 @@ static void outer_map(enum bpf_map_type type)
 	map_drop(wrong);
 	key = 1;
 	CHECK(moat_map__set_inner(outer, &key, 4, a) == -EBUSY, "not from within a run");
+	CHECK(!moat_map__new_inner(outer, "late") && errno == EBUSY, "nor this: the lock may be waiting for this run");
 	CHECK(moat_map__update_elem(outer, &key, 4, &key, 4, 0) == -EOPNOTSUPP, "set_inner is for that");
 	moat_self->run = NULL;
 	CHECK(!moat_map__delete_elem(outer, &key, 4, 0) && !granted(b), "deletion removes too");

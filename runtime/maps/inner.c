@@ -267,6 +267,11 @@ struct moat_map *moat_map__new_inner(struct moat_map *outer, const char *name)
 	struct moat_map *map;
 	int err;
 
+	/* The object's lock may be held by a thread that waits for this very run. */
+	if (moat_self && moat_self->run) {
+		errno = EBUSY;
+		return NULL;
+	}
 	if (!outer->created || !moat_is_outer(outer->type)) {
 		errno = EINVAL;
 		return NULL;
