@@ -101,16 +101,20 @@ void a64_mov_imm(struct moat_buf *b, enum a64_reg rd, s64 imm)
 		return;
 	}
 	/* movn of a word register leaves the upper half zero. */
-	if (narrow && (v & 0xffff0000) == 0xffff0000) {
-		a64_emit(b, a64_ri(A64_MOVN, A64_W, rd, ~v & 0xffff, 0));
+	if (narrow && ((v & 0xffff0000) == 0xffff0000 || (v & 0xffff) == 0xffff)) {
+		i = (v & 0xffff) == 0xffff ? 16 : 0;
+		a64_emit(b, a64_ri(A64_MOVN, A64_W, rd, ~v >> i & 0xffff, i));
+		return;
+	}
+	if (v == ~0ull) {
+		a64_emit(b, a64_ri(A64_MOVN, A64_X, rd, 0, 0));
 		return;
 	}
 	skip = ones > zeros ? 0xffff : 0;
 	for (i = 0; i < 64; i += 16) {
 		u32 half = v >> i & 0xffff;
-		bool last = i == 48;
 
-		if (half == skip && !(first && last))
+		if (half == skip)
 			continue;
 		if (!first)
 			a64_emit(b, a64_ri(A64_MOVK, i < 32 && narrow ? A64_W : A64_X, rd, half, i));

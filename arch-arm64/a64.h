@@ -102,6 +102,12 @@ static inline u32 a64_ri(enum a64_ri op, enum a64_size sf, enum a64_reg rd, u32 
 	return (u32)sf | op | shift / 16 << 21 | imm << 5 | rd;
 }
 
+/* Rd = @cond ? Rn : Rm */
+static inline u32 a64_csel(enum a64_size sf, enum a64_reg rd, enum a64_reg rn, enum a64_reg rm, enum a64_cond cond)
+{
+	return (u32)sf | 0x1a800000 | rm << 16 | cond << 12 | rn << 5 | rd;
+}
+
 /* Multiply: Rd = Ra +- Rn * Rm. */
 enum a64_rrrr { A64_MADD = 0x1b000000, A64_MSUB = 0x1b008000 };
 

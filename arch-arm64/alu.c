@@ -42,8 +42,16 @@ static bool alu_imm(struct moat *jit, const struct moat_op *op)
 		a64_add_const(&jit->buf, sf, dst, dst, op->fn == BPF_ADD ? op->imm : -op->imm, A64_TMP);
 		return true;
 	}
-	if (op->fn == BPF_MUL)
+	if (op->fn == BPF_MUL && (op->imm <= 0 || !is_one_bit(op->imm)))
 		return false;
+	if (op->fn == BPF_MUL) {
+		a64_emit(&jit->buf, a64_lsl(sf, dst, dst, bit_number(op->imm)));
+		return true;
+	}
+	if (op->fn == BPF_XOR && op->imm == -1) {
+		a64_emit(&jit->buf, a64_rrr(A64_ORN, sf, dst, A64_ZR, dst));
+		return true;
+	}
 	word = a64_rrl(logical[op->fn >> 4], sf, dst, dst, imm_of(op));
 	if (word == A64_BAD)
 		return false;
@@ -71,6 +79,8 @@ void a64_emit_shift(struct moat *jit, const struct moat_op *op)
 	enum a64_size sf = a64_width(op);
 	enum a64_reg dst = a64_reg(op->dst);
 
+	if (op->has_imm && !op->imm && op->is64)
+		return;
 	if (!op->has_imm)
 		a64_emit(&jit->buf, a64_rrr(op->fn == BPF_LSH ? A64_LSLV : op->fn == BPF_RSH ? A64_LSRV : A64_ASRV,
 					    sf, dst, dst, a64_value(jit, op->src, A64_TMP)));
@@ -82,15 +92,44 @@ void a64_emit_shift(struct moat *jit, const struct moat_op *op)
 		a64_emit(&jit->buf, a64_asr(sf, dst, dst, op->imm));
 }
 
+/* A division by a constant that does not divide: 0, 1, -1, and powers of two without a sign. */
+static bool div_constant(struct moat *jit, const struct moat_op *op)
+{
+	bool keep = op->fn == BPF_MOD, minus = op->sx && op->imm == -1;
+	enum a64_size sf = a64_width(op);
+	enum a64_reg dst = a64_reg(op->dst);
+	u64 by = imm_of(op);
+
+	if (!op->has_imm || (by && !minus && by != 1 && (op->sx || !is_one_bit(by))))
+		return false;
+	if (keep ? minus || by == 1 : !by)
+		a64_mov(&jit->buf, sf, dst, A64_ZR);
+	else if (by <= 1 && sf == A64_W)	/* x / 1 and x mod 0 are x */
+		a64_mov(&jit->buf, sf, dst, dst);
+	else if (by <= 1)
+		return true;
+	else if (minus)
+		a64_emit(&jit->buf, a64_rrr(A64_SUB, sf, dst, A64_ZR, dst));
+	else if (keep)
+		a64_emit(&jit->buf, a64_rrl(A64_ANDI, sf, dst, dst, by - 1));
+	else
+		a64_emit(&jit->buf, a64_lsr(sf, dst, dst, bit_number(by)));
+	return true;
+}
+
 /*
  * The instruction defines what x86 traps on: x / 0 is 0, and the least number
  * by -1 is itself; so x mod y is x - x / y * y in every case BPF asks for.
  */
 void a64_emit_div(struct moat *jit, const struct moat_op *op)
 {
-	enum a64_size sf = a64_width(op);
-	enum a64_reg dst = a64_reg(op->dst), src = operand(jit, op);
 	enum a64_rrr div = op->sx ? A64_SDIV : A64_UDIV;
+	enum a64_reg dst = a64_reg(op->dst), src;
+	enum a64_size sf = a64_width(op);
+
+	if (div_constant(jit, op))
+		return;
+	src = operand(jit, op);
 
 	if (op->fn == BPF_DIV) {
 		a64_emit(&jit->buf, a64_rrr(div, sf, dst, dst, src));

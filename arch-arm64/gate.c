@@ -3,7 +3,7 @@
  * Domain switches: POR_EL0 (FEAT_S1POE), or a call of the EL2 monitor.
  *
  * The value is put together in the code and is compared right behind the
- * write, against a second copy: a jump into the middle of a gate with another
+ * write, against a constant: a jump into the middle of a gate with another
  * X9 ends in the trap.  Only TMP and TMP2 change, or X16, which bytecode cannot
  * name.
  */
@@ -23,8 +23,7 @@ static void write_por(struct moat *jit, u64 value, u32 pc)
 	mark_gate(jit);
 	a64_emit(b, a64_msr(A64_POR_EL0, A64_TMP));
 	a64_emit_plain(b, A64_ISB);
-	a64_mov_imm(b, A64_TMP2, value);
-	a64_emit(b, a64_rrr(A64_SUBS, A64_X, A64_ZR, A64_TMP, A64_TMP2));
+	a64_cmp_const(b, A64_X, A64_TMP, value, A64_TMP2);
 	a64_trap_if(jit, A64_NE, pc, MOAT_FAULT_TRAP);
 }
 
@@ -79,14 +78,20 @@ void a64_save_rights(struct moat *jit)
 	a64_emit(&jit->buf, a64_mem(A64_STR_X, A64_TMP, A64_SP, 0));
 }
 
-/* In host state: the caller gets back what it had. */
+/* In host state: the caller gets back what it had, if that was something else. */
 void a64_restore_rights(struct moat *jit)
 {
+	struct moat_buf *b = &jit->buf;
+	u32 same;
+
 	if (!keeps_rights(jit))
 		return;
-	a64_emit(&jit->buf, a64_mem(A64_LDR_X, A64_TMP, A64_SP, 0));
+	a64_emit(b, a64_mem(A64_LDR_X, A64_TMP, A64_SP, 0));
+	a64_cmp_const(b, A64_X, A64_TMP, jit->opt->host_rights, A64_TMP2);
+	same = a64_bcond_forward(b, A64_EQ);
 	mark_gate(jit);
-	a64_emit(&jit->buf, a64_msr(A64_POR_EL0, A64_TMP));
-	a64_emit_plain(&jit->buf, A64_ISB);
-	a64_emit(&jit->buf, a64_rri(A64_ADDI, A64_X, A64_SP, A64_SP, 16));
+	a64_emit(b, a64_msr(A64_POR_EL0, A64_TMP));
+	a64_emit_plain(b, A64_ISB);
+	a64_label(b, same);
+	a64_emit(b, a64_rri(A64_ADDI, A64_X, A64_SP, A64_SP, 16));
 }

@@ -19,6 +19,21 @@ static inline bool fits_unsigned(u64 v, u32 bits)
 	return v < (u64)1 << bits;
 }
 
+static inline bool is_one_bit(u64 v)
+{
+	return v && !(v & (v - 1));
+}
+
+/* Of the highest bit that is set in @v, which is not 0. */
+static inline u32 bit_number(u64 v)
+{
+	u32 n = 0;
+
+	while (v >>= 1)
+		n++;
+	return n;
+}
+
 /* @v rounded up to a multiple of @to, a power of two. */
 static inline u64 align_up(u64 v, u64 to)
 {
