@@ -13,6 +13,7 @@
 
 struct row {
 	char name[64];
+	const char *kind;		/* the file it is from: "compute" or "packet" */
 	__u32 size;			/* of the packet */
 	struct moat_program *prog[MAX_VARIANTS];
 	int fd;
@@ -21,6 +22,7 @@ struct row {
 	__u32 bytes[MAX_VARIANTS];
 };
 
+static const char *const files[] = { "compute", "packet" };
 static struct row rows[MAX_PROGRAMS];
 static int nr_rows;
 
@@ -64,7 +66,7 @@ static void calibrate(struct row *r)
 		r->repeat = ROUND_NS / ns + 1;
 }
 
-static void collect(const char *path)
+static void collect(const char *path, const char *kind)
 {
 	struct moat_object *obj[MAX_VARIANTS] = { 0 };
 	struct moat_program *p = NULL;
@@ -87,6 +89,7 @@ static void collect(const char *path)
 		struct row *r = &rows[nr_rows++];
 
 		snprintf(r->name, sizeof(r->name), "%s", moat_program__name(p));
+		r->kind = kind;
 		r->size = strcmp(r->name, "payload_sum") ? SMALL_PACKET : sizeof(packet);
 		r->fd = kernel ? kernel_prog(kernel, r->name) : -1;
 		for (v = 0; v < nr_variants; v++) {
@@ -124,8 +127,8 @@ static void measure_all(void)
 		fprintf(stderr, "\r%20s\r", "");
 }
 
-/* Geometric mean of column @v over column @base, of the rows that have both. */
-static double column_mean(int v, int base, bool bytes)
+/* Geometric mean of column @v over column @base, of the rows of @kind (NULL: all) that have both. */
+static double column_mean(int v, int base, bool bytes, const char *kind)
 {
 	double ratio[MAX_PROGRAMS];
 	int i, n = 0;
@@ -133,10 +136,25 @@ static double column_mean(int v, int base, bool bytes)
 	for (i = 0; i < nr_rows; i++) {
 		double a = bytes ? rows[i].bytes[v] : rows[i].ns[v], b = bytes ? rows[i].bytes[base] : rows[i].ns[base];
 
-		if (a > 0 && b > 0)
+		if (a > 0 && b > 0 && (!kind || rows[i].kind == kind))
 			ratio[n++] = a / b;
 	}
 	return geomean(ratio, n);
+}
+
+static void print_means(const char *title, bool bytes, const char *kind)
+{
+	int v;
+
+	printf("\n%-16s", title);
+	for (v = 0; v < nr_variants; v++) {
+		double mean = column_mean(v, 0, bytes, kind);
+
+		if (mean > 0)
+			printf(" %16.3f ", mean);
+		else
+			printf(" %17s", "-");
+	}
 }
 
 static void print_table(void)
@@ -155,12 +173,10 @@ static void print_table(void)
 				printf(" %17s", "-");
 		}
 	}
-	printf("\n%-16s", "geometric mean");
-	for (v = 0; v < nr_variants; v++)
-		printf(" %16.3f ", column_mean(v, 0, false));
-	printf("\n%-16s", "code size");
-	for (v = 0; v < nr_variants; v++)
-		printf(" %16.3f ", column_mean(v, 0, true));
+	print_means("geometric mean", false, NULL);
+	print_means("  compute", false, files[0]);
+	print_means("  packet", false, files[1]);
+	print_means("code size", true, NULL);
 	printf("\n");
 	for (v = 0; v < nr_variants; v++)
 		if (variants[v].absent)
@@ -184,21 +200,20 @@ static void add_json(json_object *out)
 	for (v = 0; v < nr_variants; v++)
 		if (!variants[v].absent)
 			json_object_object_add(mean, variants[v].name,
-					       json_object_new_double(column_mean(v, 0, false)));
+					       json_object_new_double(column_mean(v, 0, false, NULL)));
 	json_object_object_add(out, "ns_per_run", list);
 	json_object_object_add(out, "geomean_over_none", mean);
 }
 
 int bench_programs(const char *dir, json_object *out)
 {
-	static const char *const files[] = { "compute", "packet" };
 	char path[4096];
 	size_t i;
 	int v;
 
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s.bpf.o", dir, files[i]);
-		collect(path);
+		collect(path, files[i]);
 	}
 	if (!nr_rows)
 		return -ENOENT;
@@ -209,6 +224,6 @@ int bench_programs(const char *dir, json_object *out)
 	for (v = 0; v < nr_variants; v++)
 		if (variants[v].kernel && !variants[v].absent && !json)
 			printf("none over the kernel's JIT: geometric mean %.3f, code size %.3f\n",
-			       1 / column_mean(v, 0, false), 1 / column_mean(v, 0, true));
+			       1 / column_mean(v, 0, false, NULL), 1 / column_mean(v, 0, true, NULL));
 	return 0;
 }
