@@ -22,7 +22,7 @@
  *
  * Keys: mode (none basereg; pku pku+basereg, or poe poe+basereg, or stage2 stage2+basereg: gates),
  * form (register segment), cpu (bmi2,movbe,fsgsbase; arm64: lse,bti,pac; or none), args (1 or 2),
- * fuel, plain, far, inline, whole, bytes (yes or no), pc (address of the image).
+ * fuel, plain, far, inline, whole, bytes (yes or no), rights (of the domain), pc (address of the image).
  * The form and cpu of a header are x86's.
  * Expected lines must match whole and in sequence; "..." skips any lines,
  * {{regex}} stands for text, "!text" must not occur from there on.
@@ -147,6 +147,8 @@ static bool set_key(struct listing_spec *spec, const char *key, const char *valu
 		return set_form(opt, value);
 	if (!strcmp(key, "args"))
 		return (opt->entry_args = atoi(value)) > 0;
+	if (!strcmp(key, "rights"))
+		return (opt->domain_rights = strtoull(value, NULL, 0)) > 0;
 	if (!strcmp(key, "pc"))
 		return (spec->pc = strtoull(value, NULL, 0)) > 0;
 	if (!strcmp(key, "fuel"))

@@ -168,22 +168,31 @@ static u32 word_at(const struct view *v, u32 at)
 	return c[0] | c[1] << 8 | c[2] << 16 | (u32)c[3] << 24;
 }
 
+/* What movz, movn, a bitmask and movk make of a register; the text tells the number. */
+static void follow_constant(struct view *v, u32 word, const char *text)
+{
+	u32 reg = word & 31, shift = word >> 17 & 0x30;
+	const char *number = strchr(text, '#');
+
+	if (number && !strncmp(text, "mov ", 4))
+		v->constant[reg] = strtoull(number + 1, NULL, 0);
+	else if (number && !strncmp(text, "movk ", 5))
+		v->constant[reg] = (v->constant[reg] & ~(0xffffull << shift)) | strtoull(number + 1, NULL, 0) << shift;
+}
+
 /* "b.eq #8" to "b.eq L0"; "blr x9" to "blr x9 (call)" if X9 was made from that address. */
 static void put_name_a64(struct view *v, u32 at, struct oracle_ins *ins)
 {
-	u32 word = word_at(v, at), reg = word & 31, shift = word >> 17 & 0x30;
-	u64 half = (u64)(word >> 5 & 0xffff) << shift;
+	u32 word = word_at(v, at);
 	char name[40];
 
 	if (ins->has_target) {
 		target_name(v, ins->target, name);
 		strcpy(strrchr(ins->text, ' ') + 1, name);
-	} else if ((word & 0xff800000) == 0xd2800000) {
-		v->constant[reg] = half;
-	} else if ((word & 0xff800000) == 0xf2800000) {
-		v->constant[reg] = (v->constant[reg] & ~(0xffffull << shift)) | half;
 	} else if ((word & 0xfffffc1f) == 0xd63f0000 && host_name(v->constant[word >> 5 & 31], name)) {
 		snprintf(ins->text + strlen(ins->text), 50, " (%s)", name);
+	} else {
+		follow_constant(v, word, ins->text);
 	}
 }
 
@@ -214,7 +223,7 @@ static void decode_a64(const struct view *v, u32 at, struct oracle_ins *ins)
 	snprintf(ins->text, sizeof(ins->text), "%s", text);
 	number = strrchr(text, '#');
 	if (!number || (strncmp(text, "b ", 2) && strncmp(text, "b.", 2) && strncmp(text, "bl ", 3) &&
-			strncmp(text, "cb", 2) && strncmp(text, "tb", 2)))
+			strncmp(text, "cb", 2) && strncmp(text, "adr ", 4)))
 		return;
 	ins->has_target = true;
 	ins->target = v->spec->pc + at + strtoll(number + 1, NULL, 0);
