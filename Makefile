@@ -1,5 +1,5 @@
 # Moat: targets first; `make help` prints them.
-include sources.mk
+include sources.mk build-support/arch.mk
 
 CC	:= $(if $(filter default,$(origin CC)),gcc,$(CC))
 # Two configurations beside the plain one: DEBUG=1, SAN=1 (address and undefined-behaviour sanitizers).
@@ -15,25 +15,25 @@ BPFFLAGS := -target bpf -O2 -g -mcpu=v3 -fdebug-compilation-dir=. -Wall -Werror 
 
 in	= $(addprefix $(BUILD)/,$(1))
 objects	= $(call in,$(patsubst %,%.o,$(basename $(wildcard $(1)))))
-LIB	:= $(call in,$(MOAT_JIT) $(MOAT_X86) $(MOAT_ARM64) $(MOAT_AUDIT)) $(call objects,runtime/*.c runtime/*.S runtime/maps/*.c)
+LIB	:= $(call in,$(MOAT_JIT) $(MOAT_X86) $(MOAT_ARM64) $(MOAT_AUDIT)) $(call objects,runtime/*.c runtime/maps/*.c)
 CLI	:= $(call objects,runtime/cli/*.c)
 # A test program is a file with a main(); the other files of the test folders are helpers that each program may take from.
 MAINS	:= $(shell grep -ls '^int main' tests/*.c disasm-tests/*.c)
-TESTS	:= $(basename $(notdir $(MAINS)))
+TESTS	:= $(filter-out $(if $(filter arm64,$(ARCH)),split),$(basename $(notdir $(MAINS))))
 FUZZERS	:= $(basename $(notdir $(wildcard tests/fuzz_*.c)))
 HELPERS	:= $(call objects,$(filter-out $(MAINS) tests/fuzz_%,$(wildcard tests/*.c disasm-tests/*.c)))
 BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/*.bpf.c tests/objects/*.bpf.c))
-MORE	:= $(call in,$(if $(wildcard examples/embed.c),examples/embed) $(if $(wildcard examples/capture.py),examples/traffic.pcap))
-RUN	= BUILD=$(BUILD) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" tests/run.sh
+MORE	+= $(call in,$(if $(wildcard examples/embed.c),examples/embed) $(if $(wildcard examples/capture.py),examples/traffic.pcap))
+RUN	= BUILD=$(BUILD) ARM64=$(BUILD)$(if $(CROSS),,/arm64) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" CC="$(CC)" tests/run.sh
 
 all: $(call in,libmoat.a libmoat.so moat)	## library and command
 
 demo: $(BUILD)/.deps-demo	## examples: the firewall and the hostile program in each mode
 	@$(MAKE) --no-print-directory -s all examples
-	@BUILD=$(BUILD) MOAT=$(BUILD)/moat tests/demo.sh
+	@BUILD=$(BUILD) MOAT=$(BUILD)/$(if $(CROSS),run/)moat EMBED=$(BUILD)/$(if $(CROSS),run,examples)/embed tests/demo.sh
 
-check: $(BUILD)/.deps-check	## every test; ends with "N passed, N failed"
-	@$(RUN)
+check: $(BUILD)/.deps-check	## every test, of both architectures unless ARCH says one; ends with "N passed, N failed"
+	@$(RUN) $(PARTS)
 
 check-vm asan fuzz kcheck: $(BUILD)/.deps-check	## one part of check: PKU in a VM, sanitizers, fuzzers, kernel's flags
 	@$(RUN) $(if $(filter check-vm,$@),build) $@
@@ -61,11 +61,7 @@ clean:	## remove what was built
 $(BUILD)/.deps-%: build-support/deps.sh
 	@build-support/deps.sh $* && mkdir -p $(@D) && touch $@
 
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(ALLCFLAGS) -c -o $@ $<
-
-$(BUILD)/%.o: %.S
+$(BUILD)/%.o: %.c | $(CROSS)
 	@mkdir -p $(@D)
 	$(CC) $(ALLCFLAGS) -c -o $@ $<
 
@@ -87,14 +83,12 @@ $(BUILD)/tests/helpers.a: $(HELPERS)
 	@mkdir -p $(@D) && rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/tests/fuzz_%: $(BUILD)/tests/fuzz_%.o $(BUILD)/libmoat.a
+$(BUILD)/examples/embed $(FUZZERS:%=$(BUILD)/tests/%): %: %.o $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS) -lcapstone
 $(BUILD)/tests/%: $(BUILD)/disasm-tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS) -lcapstone
-$(BUILD)/examples/embed: $(BUILD)/examples/embed.o $(BUILD)/libmoat.a
-	$(LINK) -o $@ $^ $(LIBS)
 $(BUILD)/examples/traffic.pcap: examples/capture.py
 	@mkdir -p $(@D)
 	python3 $< $@
@@ -102,4 +96,4 @@ $(BUILD)/examples/traffic.pcap: examples/capture.py
 -include install.mk
 .PHONY: all demo check check-vm asan fuzz kcheck bench examples tests bless style help clean
 .SECONDARY:
--include $(shell find $(BUILD) -name "*.d" 2>/dev/null)
+-include $(shell find $(BUILD) -name sysroot -prune -o -name "*.d" -print 2>/dev/null)

@@ -6,6 +6,8 @@ set -eu
 demo="gcc libc6-dev make binutils pkg-config libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev libpcap-dev
 	liburcu-dev linux-libc-dev clang llvm python3"
 check="$demo lld libclang-rt-14-dev linux-headers-amd64 qemu-system-x86 seabios busybox-static cpio gzip util-linux"
+# On x86, arm64 is built and run as well.
+[ "$(uname -m)" != x86_64 ] || check="$check gcc-aarch64-linux-gnu qemu-user"
 
 case ${1-} in
 demo)	want=$demo ;;

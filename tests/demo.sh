@@ -7,7 +7,7 @@ set -u
 BUILD=${BUILD:-build}
 MOAT=${MOAT:-$BUILD/moat}
 EXAMPLES=$BUILD/examples
-MODES="none basereg pku pku+basereg"
+EMBED=${EMBED:-$EXAMPLES/embed}
 failed=0
 reference=
 
@@ -41,6 +41,9 @@ missing() {
 
 say "What this machine enforces (moat features)"
 "$MOAT" features || exit 1
+# The names of the modes are the architecture's: pku on x86, poe on arm64.
+MODES=$("$MOAT" -j features | python3 -c 'import json, sys; print(*[m["name"] for m in json.load(sys.stdin)["modes"]])')
+[ -n "$MODES" ] || fail "no modes"
 
 for mode in $MODES; do
 	say "Firewall, isolation $mode"
@@ -62,7 +65,7 @@ for mode in $MODES; do
 		echo "$why"
 		continue
 	fi
-	"$EXAMPLES/embed" "$mode" "$EXAMPLES"
+	"$EMBED" "$mode" "$EXAMPLES"
 	status=$?
 	case $mode,$status in
 	none,1)	echo "nothing confines it: every attack above is possible" ;;
