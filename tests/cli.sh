@@ -341,6 +341,42 @@ test_dump() {
 	holds "one program" '[p["name"] for p in v] == ["dissect_vlan"]'
 }
 
+# Code for both architectures, whichever this machine is: nothing of it runs here.
+test_dump_arch() {
+	local fw=$EXAMPLES/firewall.bpf.o a m o
+	for a in x86 arm64; do
+		for m in none basereg pku pku+basereg; do
+			for o in firewall dissect events rewrite hostile; do
+				t "$o for $a ($m)" 0 "^; $a, isolation " "" "$MOAT" dump jited "$EXAMPLES/$o.bpf.o" --arch $a --isolation $m
+				grep -q '\.byte\|\.inst\|hint' "$work/out" && bad "$o for $a ($m)" "code that cannot be decoded" || ok
+			done
+			j "for $a ($m)" 0 "$MOAT" dump jited "$fw" -j --arch $a --isolation $m --opcodes
+			holds "for $a ($m)" 'v[0]["arch"] == "'$a'" and sum(len(i["opcodes"]) for i in v[0]["insns"]) == v[0]["bytes"]'
+			[ $a = x86 ] || holds "words ($m)" 'all(len(i["opcodes"]) == 4 for i in v[0]["insns"])'
+			holds "labels for $a ($m)" '("cage" in [i.get("label") for i in v[0]["insns"]]) == ("basereg" in "'$m'") and
+				("enter gate" in [i.get("label") for i in v[0]["insns"]]) == ("pku" in "'$m'")'
+		done
+	done
+	t "arm64: basereg" 0 '\[x28, w[0-9]+, uxtw\] +# cage$' "" "$MOAT" dump jited "$fw" --arch arm64 --isolation basereg
+	grep -q '^ *[0-9a-f]*:	ret  *# epilogue' "$work/out" && ok || bad "arm64: basereg" "no ret"
+	grep -q '^; .*bpf_map_lookup_elem(&blocked, &flow);' "$work/out" && ok || bad "arm64: source" "is not there"
+	grep -q '%\|r12\|rbp\|por_el0' "$work/out" && bad "arm64: basereg" "x86, or gates" || ok
+	t "arm64: poe" 0 'msr +por_el0, x[0-9]+ +# enter gate' "" "$MOAT" dump jited "$fw" --arch arm64 --isolation poe
+	grep -q '\<x28\>\|wrpkru' "$work/out" && bad "arm64: poe" "x86, or a cage" || ok
+	t "arm64: poe by its other name" 0 '^; arm64, isolation poe\+basereg,' "" "$MOAT" dump jited "$fw" --arch arm64 --isolation pku+basereg
+	t "x86: pku by its other name" 0 '^; x86, isolation pku,' "" "$MOAT" dump jited "$fw" --arch x86 --isolation poe
+	grep -q 'wrpkru  *# enter gate' "$work/out" && ok || bad "x86: pku" "no gate"
+	t "x86: segment" 0 '%gs:' "" "$MOAT" dump jited "$fw" --arch x86 --isolation basereg --base segment
+	t "arm64: segment" 1 "" "arm64 has no mode basereg with the base in a segment" \
+		"$MOAT" dump jited "$fw" --arch arm64 --isolation basereg --base segment
+	t "arm64: atomics" 0 '	stadd +x[0-9]+, \[x[0-9]+\]' "" "$MOAT" dump jited "$EXAMPLES/events.bpf.o" --arch arm64 --isolation basereg
+	t "auto" 0 "^; arm64, isolation " "" "$MOAT" dump jited "$fw" --arch arm64
+	t "twice" 0 "" "" sh -c "for i in 1 2; do '$MOAT' dump jited '$fw' --arch arm64 --isolation poe+basereg >'$work/arch'\$i; done
+		cmp '$work/arch1' '$work/arch2'"
+	t "unknown architecture" 2 "" "unknown architecture 'sparc'; there are: x86, arm64" "$MOAT" dump jited "$fw" --arch sparc
+	t "architecture of instructions" 2 "" "goes with jited" "$MOAT" dump xlated "$fw" --arch arm64
+}
+
 test_features() {
 	t "features" 0 "^  basereg +(not )?enforced" "" "$MOAT" features
 	j "features" 0 "$MOAT" features -j
@@ -395,7 +431,7 @@ test_readme() {
 	t "README: run" 0 "^verdict 2 in (pku\+)?basereg$" "" env -C "$work" ./readme
 }
 
-for part in usage features exec objects run_single run violations dump embed ordinary_user readme; do
+for part in usage features exec objects run_single run violations dump dump_arch embed ordinary_user readme; do
 	"test_$part"
 done
 printf '%d passed, %d failed' $passed $failed

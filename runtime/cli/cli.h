@@ -102,8 +102,8 @@ long cli_unhex(const char *hex, size_t len, u8 *out);
 
 /* Objects (object.c) ------------------------------------------------------- */
 
-/* Open @path; NULL after a message that says what is wrong with it. */
-struct moat_object *cli_open(const char *path, enum moat_mode mode, u8 form);
+/* Open @path; NULL after a message that says what is wrong with it, or that the mode is not enforced here. */
+struct moat_object *cli_open(const char *path, const struct moat_open_opts *opts);
 /* Load; CLI_OK or CLI_FAILED after a message. */
 int cli_load(struct moat_object *obj);
 /* The program called @name; NULL: the only one.  NULL after a message that lists the names. */
@@ -149,13 +149,14 @@ struct cli_insn {
 struct cli_disasm;
 struct cli_disasm *cli_disasm_open(const char *arch);	/* NULL: not known; message */
 void cli_disasm_close(struct cli_disasm *d);
-/* Decode one instruction at @code; an undecodable byte becomes ".byte 0x..". */
+/* Decode one instruction at @code; what cannot be decoded becomes ".byte 0x.." or ".inst 0x..". */
 void cli_disasm(struct cli_disasm *d, const u8 *code, u32 left, u64 address, struct cli_insn *insn);
 
 /* Dumps (dump.c, jited.c) --------------------------------------------------- */
 
 struct dump_args {
 	const char *object, *program;
+	const char *arch;	/* NULL: the code that would run here */
 	enum moat_mode mode;
 	u8 form;
 	bool jited, opcodes, linum;

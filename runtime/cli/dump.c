@@ -6,10 +6,13 @@ static const char help[] =
 	"Usage: moat dump {jited | xlated} OBJECT [-p PROGRAM] [OPTIONS]\n\n"
 	"Show the machine code of programs, with what isolation added labelled at the end\n"
 	"of the line (# enter gate, # cage, ...), or their BPF instructions as they are\n"
-	"compiled: relocated, with subprograms appended.  Source lines come from BTF.\n\n"
+	"compiled: relocated, with subprograms appended.  Source lines come from BTF.\n"
+	"With --arch the code is only emitted: for either architecture, in any mode.\n\n"
 	"Options:\n"
 	"  -p, --program NAME    one program; without it all\n"
-	"      --isolation MODE  none, basereg, pku, pku+basereg or auto (the default)\n"
+	"      --arch ARCH       jited: x86 or arm64 (default: what runs here)\n"
+	"      --isolation MODE  none, basereg, pku, pku+basereg or auto (the default);\n"
+	"                        on arm64 poe is the name for pku\n"
 	"      --base FORM       base register form: register or segment (default: chosen)\n"
 	"      --opcodes         also the bytes of each instruction\n"
 	"      --linum           also file, line and column of source lines\n"
@@ -18,19 +21,61 @@ static const char help[] =
 	"      --debug           show the library's messages\n"
 	"  -h, --help            this text\n\n"
 	"Example:\n"
-	"  moat dump jited firewall.bpf.o --isolation basereg\n";
+	"  moat dump jited firewall.bpf.o --isolation basereg\n"
+	"  moat dump jited firewall.bpf.o --arch arm64 --isolation poe+basereg\n";
 
-enum { OPT_ISOLATION = OPT_OWN, OPT_BASE, OPT_OPCODES, OPT_LINUM };
+enum { OPT_ISOLATION = OPT_OWN, OPT_ARCH, OPT_BASE, OPT_OPCODES, OPT_LINUM };
 
 static const struct option options[] = {
 	{ "program", required_argument, NULL, 'p' },
 	{ "isolation", required_argument, NULL, OPT_ISOLATION },
+	{ "arch", required_argument, NULL, OPT_ARCH },
 	{ "base", required_argument, NULL, OPT_BASE },
 	{ "opcodes", no_argument, NULL, OPT_OPCODES },
 	{ "linum", no_argument, NULL, OPT_LINUM },
 	CLI_COMMON_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
+
+/* The gate modes have a name on each architecture; a dump may be for the other one. */
+static const struct {
+	enum moat_mode mode;
+	const char *x86, *arm64;
+} gate_modes[] = {
+	{ MOAT_MODE_PKU, "pku", "poe" },
+	{ MOAT_MODE_PKU_BASEREG, "pku+basereg", "poe+basereg" },
+};
+
+static int set_mode(struct dump_args *dump, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(gate_modes); i++) {
+		if (strcmp(name, gate_modes[i].x86) && strcmp(name, gate_modes[i].arm64))
+			continue;
+		dump->mode = gate_modes[i].mode;
+		return CLI_OK;
+	}
+	return cli_mode("dump", name, &dump->mode);
+}
+
+static const char *mode_name(const struct dump_args *dump, enum moat_mode mode)
+{
+	size_t i;
+
+	for (i = 0; dump->arch && i < ARRAY_SIZE(gate_modes); i++)
+		if (gate_modes[i].mode == mode)
+			return strcmp(dump->arch, "arm64") ? gate_modes[i].x86 : gate_modes[i].arm64;
+	return moat_mode_name(mode);
+}
+
+static int set_arch(struct dump_args *dump, const char *name)
+{
+	if (strcmp(name, "x86") && strcmp(name, "arm64"))
+		return cli_usage("dump", "unknown architecture '%s'; there are: x86, arm64", name);
+	dump->arch = name;
+	return CLI_OK;
+}
 
 static int set_option(struct dump_args *dump, int c)
 {
@@ -39,7 +84,9 @@ static int set_option(struct dump_args *dump, int c)
 		dump->program = optarg;
 		break;
 	case OPT_ISOLATION:
-		return cli_mode("dump", optarg, &dump->mode);
+		return set_mode(dump, optarg);
+	case OPT_ARCH:
+		return set_arch(dump, optarg);
 	case OPT_BASE:
 		return cli_base_form("dump", optarg, &dump->form);
 	case OPT_OPCODES:
@@ -70,6 +117,8 @@ static int parse(struct dump_args *dump, int argc, char **argv, bool *over)
 	if (strcmp(argv[optind], "jited") && strcmp(argv[optind], "xlated"))
 		return cli_usage("dump", "cannot dump '%s'; there are: jited, xlated", argv[optind]);
 	dump->jited = argv[optind++][0] == 'j';
+	if (dump->arch && !dump->jited)
+		return cli_usage("dump", "--arch goes with jited: instructions are the same for all");
 	if (optind == argc)
 		return cli_usage("dump", "which object file?");
 	dump->object = argv[optind++];
@@ -204,7 +253,7 @@ static int dump_object(const struct dump_args *dump, struct moat_object *obj)
 	status = cli_load(obj);
 	if (status)
 		return status;
-	isolation = moat_mode_name(moat_object__mode(obj));
+	isolation = mode_name(dump, moat_object__mode(obj));
 	all = cli.json ? json_object_new_array() : NULL;
 	if (prog) {
 		status = dump_program(dump, prog, isolation, all);
@@ -226,13 +275,17 @@ static int dump_object(const struct dump_args *dump, struct moat_object *obj)
 int cmd_dump(int argc, char **argv)
 {
 	struct dump_args dump = { .mode = MOAT_MODE_AUTO };
+	MOAT_OPEN_OPTS(opts);
 	struct moat_object *obj;
 	bool over;
 	int status = parse(&dump, argc, argv, &over);
 
 	if (over)
 		return status;
-	obj = cli_open(dump.object, dump.mode, dump.form);
+	opts.mode = dump.mode;
+	opts.base_form = dump.form;
+	opts.emit_only = dump.arch;
+	obj = cli_open(dump.object, &opts);
 	if (!obj)
 		return CLI_FAILED;
 	status = dump_object(&dump, obj);

@@ -62,10 +62,16 @@ static const char *called(const struct walk *w)
 	return helper_name(insn->imm);
 }
 
-/* Does the operand name the cage base?  Programs cannot: only caged accesses do. */
+/* Does an operand name the cage base, or an address made with it?  Programs cannot: only caged accesses do. */
 static bool is_caged(const struct walk *w)
 {
-	return strstr(w->insn.operands, "%gs:") || strstr(w->insn.operands, "(%r12,");
+	static const char *const x86[] = { "%gs:", "(%r12,", NULL };
+	static const char *const arm64[] = { "[x28", " x28,", "[x14", "[x15", "[x17", NULL };
+	const char *const *name = strcmp(w->code.arch, "arm64") ? x86 : arm64;
+
+	while (*name && !strstr(w->insn.operands, *name))
+		name++;
+	return *name;
 }
 
 static void set_label(struct walk *w)
@@ -109,6 +115,13 @@ static bool step(struct walk *w)
 	return true;
 }
 
+static void finish(struct walk *w)
+{
+	cli_disasm_close(w->disasm);
+	if (w->dump->arch)
+		moat_code__free(&w->code);
+}
+
 static int start(struct walk *w, const struct dump_args *dump, struct moat_program *prog)
 {
 	int err;
@@ -116,11 +129,14 @@ static int start(struct walk *w, const struct dump_args *dump, struct moat_progr
 	memset(w, 0, sizeof(*w));
 	w->dump = dump;
 	w->prog = prog;
-	err = moat_program__code(prog, &w->code);
+	err = dump->arch ? moat_program__emit(prog, dump->arch, &w->code) : moat_program__code(prog, &w->code);
 	if (err)
 		return cli_error("%s: no machine code: %s", moat_program__name(prog), strerror(-err));
 	w->disasm = cli_disasm_open(w->code.arch);
-	return w->disasm ? CLI_OK : CLI_FAILED;
+	if (w->disasm)
+		return CLI_OK;
+	finish(w);
+	return CLI_FAILED;
 }
 
 static void print_insn(struct walk *w)
@@ -148,15 +164,15 @@ int cli_jited_text(const struct dump_args *dump, struct moat_program *prog, cons
 
 	if (status)
 		return status;
-	printf("%s:\n; isolation %s, %u bytes at 0x%llx\n", moat_program__name(prog), isolation,
-	       w.code.bytes, (unsigned long long)w.code.address);
+	printf("%s:\n; %s%sisolation %s, %u bytes at 0x%llx\n", moat_program__name(prog), dump->arch ?: "",
+	       dump->arch ? ", " : "", isolation, w.code.bytes, (unsigned long long)w.code.address);
 	for (; step(&w); w.at += w.insn.bytes)
 		print_insn(&w);
-	cli_disasm_close(w.disasm);
+	finish(&w);
 	return CLI_OK;
 }
 
-/* Operands one by one; commas inside parentheses do not separate. */
+/* Operands one by one; commas inside parentheses and brackets do not separate. */
 static json_object *json_operands(const char *text)
 {
 	json_object *list = json_object_new_array();
@@ -164,7 +180,7 @@ static json_object *json_operands(const char *text)
 	int depth = 0;
 
 	for (p = text; *text; p++) {
-		depth += (*p == '(') - (*p == ')');
+		depth += (*p == '(' || *p == '[') - (*p == ')' || *p == ']');
 		if (*p && (*p != ',' || depth))
 			continue;
 		json_object_array_add(list, json_object_new_string_len(from, p - from));
@@ -202,10 +218,11 @@ int cli_jited_json(const struct dump_args *dump, struct moat_program *prog, cons
 	for (; !status && step(&w); w.at += w.insn.bytes)
 		json_object_array_add(list, json_insn(&w));
 	if (!status) {
+		json_object_object_add(o, "arch", json_object_new_string(w.code.arch));
 		json_object_object_add(o, "isolation", json_object_new_string(isolation));
 		json_object_object_add(o, "address", cli_hex(w.code.address));
 		json_object_object_add(o, "bytes", json_object_new_int64(w.code.bytes));
-		cli_disasm_close(w.disasm);
+		finish(&w);
 	}
 	json_object_object_add(o, "insns", list);
 	return status;

@@ -40,21 +40,18 @@ static bool looks_like_bpf(const char *path)
 	return true;
 }
 
-struct moat_object *cli_open(const char *path, enum moat_mode mode, u8 form)
+struct moat_object *cli_open(const char *path, const struct moat_open_opts *opts)
 {
-	MOAT_OPEN_OPTS(opts);
 	struct moat_object *obj;
 	const char *why = NULL;
 
 	if (!looks_like_bpf(path))
 		return NULL;
-	if (mode != MOAT_MODE_AUTO && moat_mode_enforced(mode, &why)) {
-		cli_error("isolation %s is not enforced here: %s", moat_mode_name(mode), why ? why : "not available");
+	if (opts->mode != MOAT_MODE_AUTO && !opts->emit_only && moat_mode_enforced(opts->mode, &why)) {
+		cli_error("isolation %s is not enforced here: %s", moat_mode_name(opts->mode), why ? why : "not available");
 		return NULL;
 	}
-	opts.mode = mode;
-	opts.base_form = form;
-	obj = moat_object__open_file(path, &opts);
+	obj = moat_object__open_file(path, opts);
 	if (!obj) {
 		cli_error("%s: cannot open the object: %s", path, strerror(errno));
 		return NULL;

@@ -156,13 +156,16 @@ static int run_object(const struct run_args *run, struct moat_object *obj)
 int cmd_run(int argc, char **argv)
 {
 	struct run_args run = { .mode = MOAT_MODE_AUTO, .repeat = 1 };
+	MOAT_OPEN_OPTS(opts);
 	struct moat_object *obj;
 	bool over;
 	int status = cli_run_parse(&run, argc, argv, &over);
 
 	if (over)
 		return status;
-	obj = cli_open(run.object, run.mode, run.form);
+	opts.mode = run.mode;
+	opts.base_form = run.form;
+	obj = cli_open(run.object, &opts);
 	if (!obj)
 		return CLI_FAILED;
 	status = run_object(&run, obj);
