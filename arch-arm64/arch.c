@@ -40,6 +40,7 @@ const struct moat_arch a64_arch = {
 	.trap = trap,
 	.trap_bytes = 4,
 	.pad = pad,
+	.near = a64_near,
 	.choose = choose,
 	.forbidden = forbidden,
 };

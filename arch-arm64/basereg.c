@@ -18,6 +18,35 @@ static struct a64_operand cage_operand(struct moat *jit, enum a64_reg addr, s32 
 	return (struct a64_operand){ .base = A64_CAGE, .index = addr, .cage = true };
 }
 
+/*
+ * Whether [Xn, #off] takes no more than [CAGE, Wn, uxtw]: without an offset the
+ * latter is one instruction already; atomics want the address in a register.
+ */
+bool a64_near(const struct moat_op *op)
+{
+	if (op->kind == MOAT_LOOKUP)
+		return false;
+	if (op->kind == MOAT_ATOMIC)
+		return op->off > -4096 && op->off < 4096;
+	return op->off && a64_mem(a64_mem_op(op), A64_ZR, A64_CAGE, op->off) != A64_BAD;
+}
+
+/*
+ * [KEPT, #off], where KEPT is only ever written as CAGE + (u32)addr: whatever
+ * addr holds and on whatever path, this is at most 32 KiB outside the cage, and
+ * there nothing is mapped (struct moat_frame).  An access that wraps around
+ * in 32 bits would land in the edges of the cage, where nothing is either; so
+ * it faults both ways, at the same offset in 32 bits.
+ */
+static struct a64_operand kept_operand(struct moat *jit, const struct moat_op *op, enum a64_reg addr)
+{
+	enum a64_reg kept = A64_KEPT[op->kept - 1];
+
+	if (op->keeps)
+		a64_emit(&jit->buf, a64_add_uxtw(kept, A64_CAGE, addr));
+	return (struct a64_operand){ .base = kept, .off = op->off };
+}
+
 struct a64_operand a64_operand(struct moat *jit, const struct moat_op *op, u8 bpf_base)
 {
 	enum a64_reg base = a64_reg(bpf_base);
@@ -25,7 +54,7 @@ struct a64_operand a64_operand(struct moat *jit, const struct moat_op *op, u8 bp
 	struct a64_operand at = { .base = base, .off = op->off };
 
 	if (op->guard == MOAT_GUARD_CAGE) {
-		at = cage_operand(jit, base, op->off);
+		at = op->kept ? kept_operand(jit, op, base) : cage_operand(jit, base, op->off);
 		moat_mark(jit, MOAT_MARK_CAGE, start);
 	}
 	return at;
@@ -40,6 +69,7 @@ struct a64_operand a64_frame_slot(struct moat *jit, s32 off)
 
 void a64_access(struct moat *jit, enum a64_mem op, enum a64_reg rt, struct a64_operand at)
 {
+	s32 low;
 	u32 word;
 
 	if (at.cage) {
@@ -48,8 +78,14 @@ void a64_access(struct moat *jit, enum a64_mem op, enum a64_reg rt, struct a64_o
 	}
 	word = a64_mem(op, rt, at.base, at.off);
 	if (word == A64_BAD) {
-		a64_add_const(&jit->buf, A64_X, A64_TMP, at.base, at.off, A64_TMP);
-		word = a64_mem(op, rt, A64_TMP, 0);
+		/* What one addition cannot add may fit into the access itself. */
+		low = at.off > 0xfff || at.off < -0xfff ? at.off & 0xfff : 0;
+		word = a64_mem(op, rt, A64_TMP, low);
+		if (word == A64_BAD) {
+			low = 0;
+			word = a64_mem(op, rt, A64_TMP, low);
+		}
+		a64_add_const(&jit->buf, A64_X, A64_TMP, at.base, at.off - low, A64_TMP);
 	}
 	a64_emit(&jit->buf, word);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Calls out of the image (helpers, packet loads, tail calls) and calls inside it. */
 #include "regs.h"
+#include "../jit/plan.h"
 
 /* Where a callee's frame keeps what the host's stack cannot hold in gate modes. */
 #define SLOT_RETURN	(-(s32)MOAT_FRAME_BYTES - 8)
@@ -26,7 +27,7 @@ static void reload_fuel(struct moat *jit)
 /* A call of any address: its place in the code does not matter, so images can lie anywhere. */
 static void call(struct moat *jit, u64 address)
 {
-	a64_mov_address(&jit->buf, A64_TMP, address);
+	a64_mov_imm(&jit->buf, A64_TMP, address);
 	a64_emit(&jit->buf, a64_jump(A64_BLR, A64_TMP));
 }
 
@@ -44,15 +45,18 @@ static void call_out(struct moat *jit, const struct moat_op *op, u64 function, s
 	moat_mark(jit, MOAT_MARK_CALL, start);
 }
 
+#define ARGS		0x3e	/* R1-R5 */
+
 /* What the host left in its caller-saved registers is not for the program (G5). */
-void a64_clear_args(struct moat *jit)
+void a64_clear_args(struct moat *jit, u16 regs)
 {
 	u32 start = jit->buf.len, r;
 
 	if (jit->opt->mode == MOAT_MODE_NONE)
 		return;
 	for (r = BPF_REG_1; r <= BPF_REG_5; r++)
-		a64_mov(&jit->buf, A64_X, a64_reg(r), A64_ZR);
+		if (regs & 1 << r)
+			a64_mov(&jit->buf, A64_X, a64_reg(r), A64_ZR);
 	moat_mark(jit, MOAT_MARK_CLEAR, start);
 }
 
@@ -80,7 +84,7 @@ void a64_emit_helper(struct moat *jit, const struct moat_op *op)
 	}
 	a64_leave(jit, op->pc);
 	call_out(jit, op, jit->opt->call, op->imm);
-	a64_clear_args(jit);
+	a64_clear_args(jit, moat_read_first(jit, op->pc + 1, ARGS));
 	a64_enter(jit, op->pc);
 }
 
@@ -94,40 +98,38 @@ void a64_emit_cpu(struct moat *jit, const struct moat_op *op)
 	load_cpu(jit, a64_reg(BPF_REG_0));
 }
 
-/* to = to * by + add */
-static void scale(struct moat *jit, enum a64_reg to, u32 by, enum a64_reg add)
+/* to = value * by + add */
+static void scale(struct moat *jit, enum a64_reg to, enum a64_reg value, u32 by, enum a64_reg add)
 {
+	if (is_one_bit(by)) {
+		a64_emit(&jit->buf, a64_rrr_lsl(A64_ADD, A64_W, to, add, value, bit_number(by)));
+		return;
+	}
 	a64_mov_imm(&jit->buf, A64_TMP2, by);
-	a64_emit(&jit->buf, a64_rrrr(A64_MADD, A64_W, to, to, A64_TMP2, add));
+	a64_emit(&jit->buf, a64_rrrr(A64_MADD, A64_W, to, value, A64_TMP2, add));
 }
 
 /*
  * The key is read as the program itself would read it, and the result is an
  * offset into values that the domain owns: whatever the key says, nothing else
- * is reached.
+ * is reached.  Without a branch: R0 is 0 where there is no such entry.
  */
 void a64_emit_lookup(struct moat *jit, const struct moat_op *op)
 {
 	enum a64_reg r0 = a64_reg(BPF_REG_0);
 	struct moat_buf *b = &jit->buf;
 	struct moat_inline how;
-	u32 none, done;
 
 	jit->opt->inlined(jit->opt->arg, BPF_FUNC_map_lookup_elem, op->imm, &how);
 	a64_access(jit, A64_LDR_W, r0, a64_operand(jit, op, op->src));
 	a64_cmp_const(b, A64_W, r0, how.entries, A64_TMP);
-	none = a64_bcond_forward(b, A64_HS);
 	a64_mov_imm(b, A64_TMP, how.base);
-	scale(jit, r0, how.stride, A64_TMP);
+	scale(jit, r0, r0, how.stride, A64_TMP);
 	if (how.cpu_bytes) {
 		load_cpu(jit, A64_TMP);
-		scale(jit, A64_TMP, how.cpu_bytes, r0);
-		a64_mov(b, A64_W, r0, A64_TMP);
+		scale(jit, r0, A64_TMP, how.cpu_bytes, r0);
 	}
-	done = a64_b_forward(b);
-	a64_label(b, none);
-	a64_mov(b, A64_X, r0, A64_ZR);
-	a64_label(b, done);
+	a64_emit(b, a64_csel(A64_W, r0, r0, A64_ZR, A64_LO));
 }
 
 /*
@@ -147,7 +149,7 @@ void a64_emit_packet(struct moat *jit, const struct moat_op *op)
 	a64_mov_imm(b, A64_X1, op->bytes);
 	a64_leave(jit, op->pc);
 	call_out(jit, op, jit->opt->packet, -1);
-	a64_clear_args(jit);
+	a64_clear_args(jit, ARGS);	/* two ways lead on from here */
 	a64_enter(jit, op->pc);
 	a64_emit(b, a64_rri(A64_ADDSI, A64_X, A64_ZR, r0, 1));
 	inside = a64_bcond_forward(b, A64_NE);
@@ -174,7 +176,7 @@ void a64_emit_tail(struct moat *jit, const struct moat_op *op)
 	a64_mov(b, A64_X, A64_X16, r0);
 	a64_emit(b, a64_jump(A64_BR, A64_X16));
 	a64_label(b, none);
-	a64_clear_args(jit);
+	a64_clear_args(jit, moat_read_first(jit, op->pc + 1, ARGS));
 	a64_enter(jit, op->pc);
 	a64_mov(b, A64_X, r0, A64_ZR);
 }
@@ -267,10 +269,26 @@ void a64_local_entry(struct moat *jit, const struct moat_func *func)
 		a64_emit(b, a64_pair(A64_STP_PRE, regs[i], regs[i + 1], A64_SP, -16));
 }
 
+/* The table of return sites to TMP; that of a long program may be further away than ADR reaches. */
+static void returns_address(struct moat *jit)
+{
+	struct moat_buf *b = &jit->buf;
+	u32 distance = jit->returns_at - (b->len + 8);
+
+	if (!a64_is_long(jit)) {
+		a64_emit(b, a64_adr(A64_TMP, b->base ? (s64)jit->returns_at - b->len : 0));
+		return;
+	}
+	a64_emit(b, a64_ri(A64_MOVZ, A64_W, A64_TMP, distance & 0xffff, 0));
+	a64_emit(b, a64_ri(A64_MOVK, A64_W, A64_TMP, distance >> 16, 16));
+	a64_emit(b, a64_adr(A64_TMP3, 0));
+	a64_emit(b, a64_rrr(A64_ADD, A64_X, A64_TMP, A64_TMP, A64_TMP3));
+}
+
 void a64_local_exit(struct moat *jit, const struct moat_func *func)
 {
 	struct moat_buf *b = &jit->buf;
-	u32 n, i, distance;
+	u32 n, i;
 	u8 regs[6];
 
 	if (!jit->gates) {
@@ -290,12 +308,7 @@ void a64_local_exit(struct moat *jit, const struct moat_func *func)
 		a64_emit(b, a64_rrl(A64_ANDI, A64_W, A64_TMP2, A64_TMP2, moat_returns_room(jit) - 1));
 	else
 		a64_mov(b, A64_W, A64_TMP2, A64_ZR);
-	/* The table may be further than ADR reaches: its distance from the ADR below. */
-	distance = jit->returns_at - (b->len + 8);
-	a64_emit(b, a64_ri(A64_MOVZ, A64_W, A64_TMP, distance & 0xffff, 0));
-	a64_emit(b, a64_ri(A64_MOVK, A64_W, A64_TMP, distance >> 16, 16));
-	a64_emit(b, a64_adr(A64_TMP3, 0));
-	a64_emit(b, a64_rrr(A64_ADD, A64_X, A64_TMP, A64_TMP, A64_TMP3));
+	returns_address(jit);
 	a64_emit(b, a64_rrr_lsl(A64_ADD, A64_X, A64_TMP, A64_TMP, A64_TMP2, 3));
 	a64_emit(b, a64_jump(A64_BR, A64_TMP));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Prologues, epilogues and traps: how the host comes in and gets out. */
 #include "regs.h"
+#include "../jit/plan.h"
 
 /* Callee-saved registers that the image writes, whichever function does, in pairs. */
 static u32 saved(const struct moat *jit, u8 out[12])
@@ -41,14 +42,16 @@ static void load_trusted(struct moat *jit, enum a64_reg frame)
 		a64_mov(b, A64_X, A64_HOST, frame);
 }
 
-/* What the host left in registers is not for the program; one that it never names needs no clearing. */
-static void clear_registers(struct moat *jit, u32 args)
+/* What the host left in registers is not for the program; one that it never names, or writes first, needs no clearing. */
+static void clear_registers(struct moat *jit, u32 args, u32 pc)
 {
 	u16 clear = jit->regs & ~(((1 << args) - 1) << BPF_REG_1);
 	u32 start = jit->buf.len, r;
 
 	if (jit->opt->mode == MOAT_MODE_NONE)
 		return;
+	if (!pc)	/* a callback's entry makes a call, which saves registers first */
+		clear = moat_read_first(jit, 0, clear);
 	for (r = BPF_REG_0; r <= BPF_REG_9; r++)
 		if (clear & 1 << r)
 			a64_mov(&jit->buf, A64_X, a64_of_bpf[r], A64_ZR);
@@ -78,7 +81,7 @@ static void enter_image(struct moat *jit, enum a64_reg frame, u32 args, u32 pc)
 	a64_save_rights(jit);
 	moat_mark(jit, MOAT_MARK_PROLOGUE, start);
 	a64_enter(jit, pc);
-	clear_registers(jit, args);
+	clear_registers(jit, args, pc);
 }
 
 void a64_unwind(struct moat *jit)
@@ -145,7 +148,7 @@ void a64_trap_if(struct moat *jit, enum a64_cond cond, u32 pc, u8 kind)
 	struct moat_buf *b = &jit->buf;
 	u32 at = moat_add_trap(jit, pc, kind);
 
-	if (jit->len > 2048) {
+	if (a64_is_long(jit)) {
 		a64_emit(b, a64_bcond(cond ^ 1, 8));
 		a64_emit(b, a64_branch(A64_B, b->base ? (s64)at - b->len : 0));
 	} else {

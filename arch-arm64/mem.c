@@ -3,17 +3,20 @@
 #include "regs.h"
 #include "../jit/plan.h"
 
-static enum a64_mem load_op(u8 bytes, bool sx)
+enum a64_mem a64_mem_op(const struct moat_op *op)
 {
 	static const enum a64_mem zero[] = { [1] = A64_LDRB, [2] = A64_LDRH, [4] = A64_LDR_W, [8] = A64_LDR_X };
 	static const enum a64_mem sign[] = { [1] = A64_LDRSB, [2] = A64_LDRSH, [4] = A64_LDRSW };
+	static const enum a64_mem store[] = { [1] = A64_STRB, [2] = A64_STRH, [4] = A64_STR_W, [8] = A64_STR_X };
 
-	return sx ? sign[bytes] : zero[bytes];
+	if (op->kind == MOAT_STORE)
+		return store[op->bytes];
+	return op->sx ? sign[op->bytes] : zero[op->bytes];
 }
 
 void a64_emit_load(struct moat *jit, const struct moat_op *op)
 {
-	a64_access(jit, load_op(op->bytes, op->sx), a64_reg(op->dst), a64_operand(jit, op, op->src));
+	a64_access(jit, a64_mem_op(op), a64_reg(op->dst), a64_operand(jit, op, op->src));
 }
 
 /* A row of byte loads in one: as a load, then into the order the program assembles. */
@@ -31,7 +34,6 @@ void a64_emit_gather(struct moat *jit, const struct moat_op *op)
 
 void a64_emit_store(struct moat *jit, const struct moat_op *op)
 {
-	static const enum a64_mem store[] = { [1] = A64_STRB, [2] = A64_STRH, [4] = A64_STR_W, [8] = A64_STR_X };
 	enum a64_reg src = A64_TMP2;
 
 	if (!op->has_imm)
@@ -40,7 +42,7 @@ void a64_emit_store(struct moat *jit, const struct moat_op *op)
 		src = A64_ZR;
 	else
 		a64_mov_imm(&jit->buf, A64_TMP2, op->bytes == 8 ? op->imm : (s64)(u32)op->imm);
-	a64_access(jit, store[op->bytes], src, a64_operand(jit, op, op->dst));
+	a64_access(jit, a64_mem_op(op), src, a64_operand(jit, op, op->dst));
 }
 
 static enum a64_size atomic_width(const struct moat_op *op)

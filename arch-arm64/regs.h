@@ -17,6 +17,7 @@
 #define A64_TMP3	A64_X11
 #define A64_TMP4	A64_X12
 #define A64_TMP5	A64_X13
+#define A64_KEPT	((u8[]){ A64_X14, A64_X15, A64_X17 })	/* what moat_op.kept - 1 means */
 #define A64_FRAME	A64_X25
 #define A64_HOST	A64_X26		/* struct moat_frame * */
 #define A64_FUEL	A64_X27
@@ -43,6 +44,12 @@ static inline bool a64_have(const struct moat *jit, enum a64_cpu feature)
 	return jit->opt->cpu & feature;
 }
 
+/* Short forms of 1 MiB reach all of the image: no slot has more than 512 bytes. */
+static inline bool a64_is_long(const struct moat *jit)
+{
+	return jit->len > 2000;
+}
+
 /* branch.c: the branch that ends a slot, to code offset @to */
 void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form);
 /* Take the price of @slots BPF instructions from the fuel, for the one at @pc. */
@@ -63,7 +70,12 @@ struct a64_operand {
 	s32 off;
 };
 
-/* basereg.c: the operand of an access as its guard demands; may use TMP. */
+/* mem.c: the instruction of a load or store, fused or not */
+enum a64_mem a64_mem_op(const struct moat_op *op);
+
+/* basereg.c: moat_arch.near */
+bool a64_near(const struct moat_op *op);
+/* The operand of an access as its guard demands; may use TMP. */
 struct a64_operand a64_operand(struct moat *jit, const struct moat_op *op, u8 bpf_base);
 /* Memory of the domain at @off from R10, outside what programs may name directly; may use TMP. */
 struct a64_operand a64_frame_slot(struct moat *jit, s32 off);
@@ -80,7 +92,8 @@ void a64_save_rights(struct moat *jit);
 void a64_restore_rights(struct moat *jit);
 
 /* call.c */
-void a64_clear_args(struct moat *jit);
+/* Clear those of R1-R5, behind a call. */
+void a64_clear_args(struct moat *jit, u16 regs);
 void a64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func *callee);
 void a64_local_entry(struct moat *jit, const struct moat_func *func);
 void a64_local_exit(struct moat *jit, const struct moat_func *func);

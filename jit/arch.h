@@ -25,6 +25,11 @@ struct moat_arch {
 	void (*returns)(struct moat *jit);	/* the return-site table of gate modes */
 	void (*trap)(struct moat *jit);		/* one trap instruction */
 	void (*pad)(struct moat *jit);
+	/*
+	 * Does the access, of guard CAGE, get shorter or stay as long if the address of its base is at
+	 * hand in one of MOAT_MAX_KEPT registers?  NULL: there are no such registers.
+	 */
+	bool (*near)(const struct moat_op *op);
 	int (*choose)(struct moat *jit);	/* the base form, from what the plan found; -EOPNOTSUPP */
 	u8 trap_bytes;
 	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);

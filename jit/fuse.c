@@ -43,7 +43,7 @@ u16 moat_op_defs(const struct moat_op *op)
 	}
 }
 
-static u16 uses(const struct moat_op *op)
+u16 moat_op_uses(const struct moat_op *op)
 {
 	switch (op->kind) {
 	case MOAT_HELPER:
@@ -60,6 +60,11 @@ static u16 uses(const struct moat_op *op)
 	case MOAT_MOV:
 	case MOAT_LOAD:
 		return op->has_imm ? 0 : REG_BIT(op->src);
+	case MOAT_GATHER:
+	case MOAT_ROTATE:
+		return REG_BIT(op->src);
+	case MOAT_LEA:
+		return REG_BIT(op->src) | (op->has_imm ? 0 : REG_BIT(op->off));
 	default:
 		return moat_op_regs(op);
 	}
@@ -85,7 +90,7 @@ static bool live_pass(struct moat *jit)
 
 	for (i = jit->len; i-- > 0;) {
 		const struct moat_op *op = &jit->op[i];
-		u16 in = uses(op) | (live_out(jit, i) & ~moat_op_defs(op));
+		u16 in = moat_op_uses(op) | (live_out(jit, i) & ~moat_op_defs(op));
 
 		if ((jit->live[i] & ALL_LIVE) != in) {
 			jit->live[i] = (jit->live[i] & MOAT_TARGET) | in;

@@ -17,13 +17,18 @@ static bool has_basereg(enum moat_mode mode)
 	return mode == MOAT_MODE_BASEREG || mode == MOAT_MODE_PKU_BASEREG;
 }
 
+u8 moat_op_base(const struct moat_op *op)
+{
+	return op->kind == MOAT_STORE || op->kind == MOAT_ATOMIC ? op->dst : op->src;
+}
+
 /*
  * Looks only at the instruction: bytecode cannot write R10, so a constant
  * distance from it is the one address known without trusting anyone.
  */
 struct moat_verdict moat_plan_memory(const struct moat_op *op, enum moat_mode mode, bool trusted_frame)
 {
-	u8 base = op->kind == MOAT_STORE || op->kind == MOAT_ATOMIC ? op->dst : op->src;
+	u8 base = moat_op_base(op);
 
 	if (base == BPF_REG_10) {
 		if (op->off < -MOAT_FRAME_BYTES || op->off + op->bytes > 0)
@@ -45,7 +50,7 @@ static bool is_memory(const struct moat_op *op)
 	       op->kind == MOAT_GATHER || op->kind == MOAT_LOOKUP;
 }
 
-static bool is_call(const struct moat_op *op)
+bool moat_is_call(const struct moat_op *op)
 {
 	return op->kind == MOAT_HELPER || op->kind == MOAT_TAIL || op->kind == MOAT_LOCAL ||
 	       op->kind == MOAT_PACKET;
@@ -82,7 +87,7 @@ u16 moat_op_regs(const struct moat_op *op)
 
 	if (op->kind == MOAT_NOP || op->kind == MOAT_JUMP)
 		return 0;
-	if (is_call(op))
+	if (moat_is_call(op))
 		return regs | 0x3f;	/* R0-R5 */
 	if (op->kind == MOAT_EXIT)
 		return 1 << BPF_REG_0;
@@ -96,7 +101,7 @@ u16 moat_op_regs(const struct moat_op *op)
 /* Does its code look into the host's frame? */
 static bool needs_frame(const struct moat_op *op)
 {
-	return is_call(op) || op->kind == MOAT_CPU || op->kind == MOAT_LOOKUP;
+	return moat_is_call(op) || op->kind == MOAT_CPU || op->kind == MOAT_LOOKUP;
 }
 
 /* A loop in the emitter that needs a third temporary. */
@@ -190,6 +195,8 @@ int moat_plan_ops(struct moat *jit)
 		}
 		op->guard = v.guard;
 	}
+	if (jit->arch->near && !jit->opt->plain)
+		moat_plan_kept(jit);
 	summarise(jit);
 	return jit->arch->choose(jit);
 }

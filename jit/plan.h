@@ -27,6 +27,12 @@ struct moat_verdict {
 /* @trusted_frame: R10 cannot have been moved by a forged return. */
 struct moat_verdict moat_plan_memory(const struct moat_op *op, enum moat_mode mode, bool trusted_frame);
 
+/* The BPF register that holds the address of a memory access. */
+u8 moat_op_base(const struct moat_op *op);
+
+/* Does it leave the function to come back: helper, packet load, tail or local call? */
+bool moat_is_call(const struct moat_op *op);
+
 /* BPF registers that @op reads or writes, as bits. */
 u16 moat_op_regs(const struct moat_op *op);
 
@@ -45,6 +51,15 @@ void moat_fuse(struct moat *jit);
 
 /* fuse.c: registers that @op writes, as bits. */
 u16 moat_op_defs(const struct moat_op *op);
+
+/* fuse.c: registers whose values matter to @op, as bits. */
+u16 moat_op_uses(const struct moat_op *op);
+
+/* straight.c: which accesses share the address of their base (kept, keeps), within straight code. */
+void moat_plan_kept(struct moat *jit);
+
+/* straight.c: those of @regs that code from slot @from on might read before it writes them. */
+u16 moat_read_first(const struct moat *jit, u32 from, u16 regs);
 
 /* layout.c: place slots [0, n); returns where slot[n] starts. */
 u32 moat_layout(struct moat_slot *slot, u32 n, const struct moat_reach *r);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What straight code says about registers: from a slot down to where it can
+ * first be entered from elsewhere, or first goes elsewhere.
+ *
+ * One pass and nothing to solve, so whoever reads the emitted code can check
+ * the outcome the same way.
+ */
+#include "plan.h"
+
+#define NOT_KEPT	0xff
+
+/* The base registers whose address is kept at the moment. */
+struct kept {
+	u8 base[MOAT_MAX_KEPT];
+	u32 used[MOAT_MAX_KEPT];	/* slot of the last access */
+};
+
+static void forget(struct kept *k, u16 regs)
+{
+	u32 i;
+
+	for (i = 0; i < MOAT_MAX_KEPT; i++)
+		if (k->base[i] != NOT_KEPT && regs & 1 << k->base[i])
+			k->base[i] = NOT_KEPT;
+}
+
+static void forget_all(struct kept *k)
+{
+	memset(k->base, NOT_KEPT, sizeof(k->base));
+}
+
+/* The register that keeps @base, or else the one that is free or unused for longest. */
+static u32 choose(const struct kept *k, u8 base)
+{
+	u32 i, best = 0;
+
+	for (i = 0; i < MOAT_MAX_KEPT; i++)
+		if (k->base[i] == base)
+			return i;
+	for (i = 1; i < MOAT_MAX_KEPT && k->base[best] != NOT_KEPT; i++)
+		if (k->base[i] == NOT_KEPT || k->used[i] < k->used[best])
+			best = i;
+	return best;
+}
+
+static void keep(struct kept *k, struct moat_op *op)
+{
+	u8 base = moat_op_base(op);
+	u32 i = choose(k, base);
+
+	op->kept = i + 1;
+	op->keeps = k->base[i] != base;
+	k->base[i] = base;
+	k->used[i] = op->pc;
+}
+
+/*
+ * Past a branch that is not taken the addresses are still good.  What comes
+ * behind a call finds other values in the registers, and so may what a jump
+ * leads to.
+ */
+void moat_plan_kept(struct moat *jit)
+{
+	struct kept k;
+	u32 i;
+
+	forget_all(&k);
+	for (i = 0; i < jit->len; i++) {
+		struct moat_op *op = &jit->op[i];
+
+		if (jit->live[i] & MOAT_TARGET)
+			forget_all(&k);
+		if (op->guard == MOAT_GUARD_CAGE && jit->arch->near(op))
+			keep(&k, op);
+		if (moat_is_call(op) || op->kind == MOAT_JUMP || op->kind == MOAT_EXIT)
+			forget_all(&k);
+		else
+			forget(&k, moat_op_defs(op));
+	}
+}
+
+/*
+ * A register that is written before anything reads it holds nothing of the
+ * host's that could be seen.  It does not matter who else jumps into that code:
+ * who comes from @from has come past the writes.
+ */
+u16 moat_read_first(const struct moat *jit, u32 from, u16 regs)
+{
+	u16 written = 0, read = 0;
+	u32 i;
+
+	for (i = from; !jit->opt->plain && i < jit->len && regs & ~written & ~read; i++) {
+		const struct moat_op *op = &jit->op[i];
+
+		if (moat_is_call(op))	/* what it leads to may read any */
+			break;
+		read |= moat_op_uses(op) & ~written;
+		written |= moat_op_defs(op);
+		if (op->kind == MOAT_BRANCH || op->kind == MOAT_JUMP || op->kind == MOAT_EXIT)
+			break;
+	}
+	return regs & ~(written & ~read);
+}
