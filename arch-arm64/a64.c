@@ -102,7 +102,7 @@ void a64_mov_imm(struct moat_buf *b, enum a64_reg rd, s64 imm)
 	}
 	/* movn of a word register leaves the upper half zero. */
 	if (narrow && ((v & 0xffff0000) == 0xffff0000 || ((v & 0xffff) == 0xffff && v >> 16))) {
-		i = (v & 0xffff) == 0xffff ? 16 : 0;
+		i = v >> 16 == 0xffff ? 0 : 16;
 		a64_emit(b, a64_ri(A64_MOVN, A64_W, rd, ~v >> i & 0xffff, i));
 		return;
 	}
