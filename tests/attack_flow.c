@@ -215,6 +215,7 @@ static void deep_callbacks(const struct attack_variant *v, struct attack_result 
 	survive(v, r, insn, ARRAY_SIZE(insn), data);
 }
 
+#if defined(__x86_64__)
 /* Gates ------------------------------------------------------------------------- */
 
 static bool in_gate(const struct moat_code *c, u32 at)
@@ -310,6 +311,7 @@ static void gate_distances(const struct attack_variant *v, struct attack_result 
 	insn[n++] = (struct bpf_insn)EXIT;
 	scan(v, r, insn, n);
 }
+#endif
 
 /* Loops --------------------------------------------------------------------------- */
 
@@ -496,9 +498,11 @@ const struct attack attack_flow[] = {
 	ATTACK("local variable of the caller", caller_local),
 	ATTACK("tail call out of a callback", tail_from_callback, .gates_only = true, .in_none = MEANINGLESS, .why = HOST_STACK),
 	ATTACK("endless recursion of callbacks", deep_callbacks, .in_none = HOLDS, .why = "the host counts nested callbacks"),
+#if defined(__x86_64__)	/* elsewhere no instruction begins inside another */
 	ATTACK("gate bytes in immediates", gate_bytes, .gates_only = true, .some = true),
 	ATTACK("gate bytes in distances", gate_distances, .gates_only = true, .in_none = MEANINGLESS,
 	       .why = "whether code without gates holds the bytes is chance"),
+#endif
 	ATTACK("endless loop", endless, .may_die = true),
 	ATTACK("tree of calls", call_tree),
 	ATTACK("1.3 A 1, 2, 7: registers over gates", registers_survive, .in_none = HOLDS, .why = RIGHT_EVERYWHERE),

@@ -351,6 +351,30 @@ static struct cpu_state state(void)
 	sigaltstack(NULL, &s.stack);
 	return s;
 }
+#elif defined(__aarch64__)
+struct cpu_state {
+	u64 gs;		/* there is none */
+	u64 pkru;	/* POR_EL0 */
+	u64 mxcsr;	/* FPCR */
+	u64 flags, control;	/* nothing that compares to x86's */
+	sigset_t mask;
+	stack_t stack;
+};
+
+static bool have_keys, have_fsgsbase;
+
+static struct cpu_state state(void)
+{
+	struct cpu_state s = { 0 };
+
+	if (have_keys)
+		s.pkru = moat_rdpkru();
+	asm volatile("mrs %0, fpcr" : "=r"(s.mxcsr));
+	pthread_sigmask(SIG_SETMASK, NULL, &s.mask);
+	sigaltstack(NULL, &s.stack);
+	return s;
+}
+#endif
 
 static bool same_state(struct attack_result *r, const char *way, const struct cpu_state *a, const struct cpu_state *b)
 {
@@ -399,7 +423,12 @@ static void every_way_out(const struct attack_variant *v, struct attack_result *
 		{ "a callback", inside, ARRAY_SIZE(inside), 0, false },
 	};
 	u64 data[ATTACK_SHARED / 8] = { 0 };
-	u32 i, round, odd_rights = 0x55555554 & ~(3u << 28);	/* a key that is nobody's is open */
+#if defined(__x86_64__)
+	const u32 odd_rights = 0x55555554 & ~(3u << 28);	/* a key that is nobody's is open */
+#else
+	const u32 odd_rights = 0x7 | 7u << 28;
+#endif
+	u32 i, round;
 	const char *why;
 
 	have_keys = moat_have_pku(&why);
@@ -435,6 +464,7 @@ static void every_way_out(const struct attack_variant *v, struct attack_result *
  * the bits in which they came back different.
  */
 u64 attack_keeping(void (*fn)(void *arg), void *arg);
+#if defined(__x86_64__)
 asm(".text\n"
     "attack_keeping:\n"
     "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
@@ -452,6 +482,37 @@ asm(".text\n"
     "add $8, %rsp\n"
     "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
     "ret\n");
+#elif defined(__aarch64__)
+/* x19-x29, and the lower halves of v8-v15: each its own number times 0x0101..01. */
+asm(".text\n"
+    "attack_keeping:\n"
+    "stp x29, x30, [sp, #-176]!\n"
+    "stp x19, x20, [sp, #16]; stp x21, x22, [sp, #32]; stp x23, x24, [sp, #48]; stp x25, x26, [sp, #64]\n"
+    "stp x27, x28, [sp, #80]\n"
+    "stp d8, d9, [sp, #96]; stp d10, d11, [sp, #112]; stp d12, d13, [sp, #128]; stp d14, d15, [sp, #144]\n"
+    "mov x9, x0; mov x0, x1\n"
+    "mov x10, #0x0101; movk x10, #0x0101, lsl #16; movk x10, #0x0101, lsl #32; movk x10, #0x0101, lsl #48\n"
+    ".irp r, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29\n"
+    "mov x11, #\\r; mul x\\r, x10, x11\n"
+    ".endr\n"
+    ".irp r, 8, 9, 10, 11, 12, 13, 14, 15\n"
+    "mov x11, #\\r; mul x11, x10, x11; fmov d\\r, x11\n"
+    ".endr\n"
+    "blr x9\n"
+    "mov x10, #0x0101; movk x10, #0x0101, lsl #16; movk x10, #0x0101, lsl #32; movk x10, #0x0101, lsl #48\n"
+    "mov x0, #0\n"
+    ".irp r, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29\n"
+    "mov x11, #\\r; mul x11, x10, x11; eor x11, x11, x\\r; orr x0, x0, x11\n"
+    ".endr\n"
+    ".irp r, 8, 9, 10, 11, 12, 13, 14, 15\n"
+    "mov x11, #\\r; mul x11, x10, x11; fmov x12, d\\r; eor x11, x11, x12; orr x0, x0, x11\n"
+    ".endr\n"
+    "ldp d8, d9, [sp, #96]; ldp d10, d11, [sp, #112]; ldp d12, d13, [sp, #128]; ldp d14, d15, [sp, #144]\n"
+    "ldp x27, x28, [sp, #80]\n"
+    "ldp x19, x20, [sp, #16]; ldp x21, x22, [sp, #32]; ldp x23, x24, [sp, #48]; ldp x25, x26, [sp, #64]\n"
+    "ldp x29, x30, [sp], #176\n"
+    "ret\n");
+#endif
 
 /* The image itself, without the library's C around it, which would restore registers too. */
 struct entry {
@@ -518,7 +579,6 @@ static void callee_saved(const struct attack_variant *v, struct attack_result *r
 	else
 		r->contained++;
 }
-#endif
 
 /* 1.3 A 9: isolation goes by mode, not by name. */
 static void any_name(const struct attack_variant *v, struct attack_result *r)
@@ -561,10 +621,8 @@ const struct attack attack_host[] = {
 	ATTACK("program closed while running", freed_while_running, HOLDS_BY("closing waits for runs in every mode")),
 	ATTACK("host's own SIGSEGV handler", host_handler, HOLDS_BY("signals of programs are told apart in every mode")),
 	ATTACK("writable code", no_writable_code, HOLDS_BY("no mode has code that is writable")),
-#if defined(__x86_64__)
 	ATTACK("CPU state on every way out", every_way_out, HOLDS_BY("every mode restores it")),
 	ATTACK("callee-saved registers", callee_saved, HOLDS_BY("every mode restores them")),
-#endif
 	ATTACK("1.3 A 9: isolation by name", any_name),
 };
 const u32 nr_attack_host = ARRAY_SIZE(attack_host);

@@ -21,10 +21,15 @@
 static const struct attack_variant variants[] = {
 	{ MOAT_MODE_NONE, 0, "none" },
 	{ MOAT_MODE_BASEREG, 1, "basereg/register" },
+#if defined(__x86_64__)
 	{ MOAT_MODE_BASEREG, 2, "basereg/segment" },
 	{ MOAT_MODE_PKU, 0, "pku" },
 	{ MOAT_MODE_PKU_BASEREG, 1, "pku+basereg/register" },
 	{ MOAT_MODE_PKU_BASEREG, 2, "pku+basereg/segment" },
+#elif defined(__aarch64__)
+	{ MOAT_MODE_PKU, 0, "poe" },
+	{ MOAT_MODE_PKU_BASEREG, 1, "poe+basereg" },
+#endif
 };
 
 static const char *missing[ARRAY_SIZE(variants)];	/* why a variant does not run here */

@@ -2,12 +2,12 @@
 /*
  * Differential testing: random programs in the interpreter and through libmoat.
  *
- *	diff [--seed N] [--count N] [--minutes N] [--escape] [--only VARIANT]
+ *	diff [--seed N] [--count N] [--minutes N] [--escape] [--only VARIANT] [--digest]
  *
  * Without --seed and --escape: a fixed set of seeds of every kind of program, in every
  * mode that is enforced here, both base forms, with and without the optional
  * instructions of the CPU.  A difference is shrunk to the instructions that
- * it needs and printed with its seed.
+ * it needs and printed with its seed.  --digest: a line for what each program left.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -42,6 +42,7 @@ static struct gen_program program;
 static u64 current_seed;
 static const char *current_variant = "none";
 static u64 nr_run, nr_unusable;
+static bool print_digests;
 
 static void set_flavour(const struct flavour *f)
 {
@@ -183,6 +184,8 @@ static bool run_variant(const struct variant *v, u64 seed, const struct flavour 
 		return CHECK(strstr(text, interp_end_name(INTERP_STEPS)), "seed %llu (%s) in %s: unusable program: %s",
 			     (unsigned long long)seed, f->name, v->name, text);
 	}
+	if (print_digests && outcome == SAME)
+		printf("digest %llu %s %016llx\n", (unsigned long long)seed, v->name, (unsigned long long)world_digest);
 	if (CHECK(outcome == SAME, "seed %llu (%s) in %s: %s", (unsigned long long)seed, f->name, v->name, text))
 		return true;
 	moat_set_print(NULL);
@@ -258,7 +261,8 @@ static bool parse(int argc, char **argv, struct arguments *a)
 	static const struct option options[] = {
 		{ "seed", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'c' },
 		{ "minutes", required_argument, NULL, 'm' }, { "escape", no_argument, NULL, 'e' },
-		{ "only", required_argument, NULL, 'o' }, { NULL, 0, NULL, 0 },
+		{ "only", required_argument, NULL, 'o' }, { "digest", no_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -274,6 +278,8 @@ static bool parse(int argc, char **argv, struct arguments *a)
 			a->escape = true;
 		else if (c == 'o')
 			a->only = optarg;
+		else if (c == 'd')
+			print_digests = true;
 		else
 			return false;
 	}
@@ -297,7 +303,7 @@ int main(int argc, char **argv)
 	int err;
 
 	if (!parse(argc, argv, &a)) {
-		fprintf(stderr, "usage: diff [--seed N] [--count N] [--minutes N] [--escape] [--only VARIANT]\n");
+		fprintf(stderr, "usage: diff [--seed N] [--count N] [--minutes N] [--escape] [--only VARIANT] [--digest]\n");
 		return 2;
 	}
 	signal(SIGALRM, died);

@@ -17,10 +17,15 @@ static const struct mode all[] = {
 	{ "none/cpu=0", MOAT_MODE_NONE, 0, "0" },
 	{ "basereg/register", MOAT_MODE_BASEREG, 1, NULL },
 	{ "basereg/register/cpu=0", MOAT_MODE_BASEREG, 1, "0" },
+#if defined(__x86_64__)
 	{ "basereg/segment", MOAT_MODE_BASEREG, 2, NULL },
 	{ "pku", MOAT_MODE_PKU, 0, NULL },
 	{ "pku+basereg/register", MOAT_MODE_PKU_BASEREG, 1, NULL },
 	{ "pku+basereg/segment", MOAT_MODE_PKU_BASEREG, 2, NULL },
+#elif defined(__aarch64__)
+	{ "poe", MOAT_MODE_PKU, 0, NULL },
+	{ "poe+basereg", MOAT_MODE_PKU_BASEREG, 1, NULL },
+#endif
 };
 
 static void remember(enum moat_print_level level, const char *text)

@@ -40,6 +40,12 @@ enum outcome { SAME, DIFFERENT, UNUSABLE };
 /* Start all variants that are enforced here (and @only, if not NULL, is part of their name). 0 or -errno. */
 int world_init(struct world *w, const char *only);
 
+/*
+ * What the last run that was the SAME left: its end, R0 and memory.  Equal in
+ * any two processes, on any architecture, if the program and its seed are.
+ */
+extern u64 world_digest;
+
 /* Addresses that hostile programs should try, for w->options. */
 void world_hostile(struct world *w);
 
