@@ -4,10 +4,11 @@
 
 /*
  * Where the image and the host's functions would lie: always the same, so that
- * two dumps can be compared, and as far apart as they are when code runs.
+ * two dumps can be compared, and such that code is as long as code that runs:
+ * within reach of a call, and with no 16 bits that are zero.
  */
 #define IMAGE	0x200000000000ull
-#define HOST	(IMAGE + (1ull << 30))
+#define HOST	(IMAGE + 0x40010040)
 enum { HOST_CALL = 0, HOST_TAIL = 64, HOST_PACKET = 128, HOST_HELPERS = 4096 };
 
 static const struct moat_arch *find_arch(const char *name)
