@@ -25,7 +25,7 @@ static s64 forbidden(const struct moat *jit, const u8 *code, u32 bytes, u32 from
 	return -1;
 }
 
-/* A kind without an a64_emit_*() does not compile. */
+/* A kind without an a64_emit_*() does not link. */
 #define A64_EMIT(K, f)	[MOAT_##K] = a64_emit_##f,
 
 const struct moat_arch a64_arch = {

@@ -61,7 +61,7 @@ static s64 forbidden(const struct moat *jit, const u8 *code, u32 bytes, u32 from
 	return -1;
 }
 
-/* A kind without an x64_emit_*() does not compile. */
+/* A kind without an x64_emit_*() does not link. */
 #define X64_EMIT(K, f)	[MOAT_##K] = x64_emit_##f,
 
 const struct moat_arch x64_arch = {

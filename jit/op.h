@@ -3,8 +3,8 @@
  * One BPF instruction, decoded.
  *
  * Backends read struct moat_op and never the bytes.  A kind is what an emitter
- * handles in one function; add one to MOAT_KINDS and both backends stop
- * compiling until they have its emitter.
+ * handles in one function; add one to MOAT_KINDS and nothing links until both
+ * backends have its emitter.
  */
 #ifndef MOAT_OP_H
 #define MOAT_OP_H
