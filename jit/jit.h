@@ -72,6 +72,7 @@ struct moat_options {
 	u64 packet;		/* the same signature for LD_ABS/LD_IND, in every mode: r1 offset, r2 bytes;
 				 * returns the value, or ~0 when it is outside the packet */
 	bool (*known)(void *arg, s32 id);	/* may this program call helper @id? */
+	u16 (*args)(void *arg, s32 id);	/* which of R1-R5 helper @id looks at, as bits; NULL: any */
 	int (*callee)(void *arg, s32 id, struct moat_callee *out);	/* mode none: 0 or -ENOENT */
 	/*
 	 * How to inline helper @id when R1 is @r1, always the same answer; NULL: never.  @r1 is known

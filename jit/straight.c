@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What straight code says about registers: from a slot down to where it can
- * first be entered from elsewhere, or first goes elsewhere.
+ * What the code that follows says about registers: which addresses can be
+ * kept, which values are never seen.
  *
- * One pass and nothing to solve, so whoever reads the emitted code can check
+ * One walk and nothing to solve, so whoever reads the emitted code can check
  * the outcome the same way.
  */
 #include "plan.h"
@@ -80,25 +80,58 @@ void moat_plan_kept(struct moat *jit)
 	}
 }
 
+#define MAX_LOOK	64
+#define R0		(1 << BPF_REG_0)
+#define ARGS		0x3e	/* R1-R5 */
+
+/* Those of @regs that @op might read itself, or hand on to who reads them. */
+static u16 reads(const struct moat *jit, const struct moat_op *op, u32 i, u16 regs)
+{
+	switch (op->kind) {
+	case MOAT_HELPER:
+		return regs & (jit->opt->args ? jit->opt->args(jit->opt->arg, op->imm) : ARGS);
+	case MOAT_TAIL:
+		return regs & ARGS;
+	case MOAT_EXIT:		/* the caller of a local function is not looked at */
+		return i < jit->func[0].end ? regs & R0 : regs;
+	case MOAT_LOCAL:
+	case MOAT_PACKET:
+		return regs;
+	default:
+		return regs & moat_op_uses(op);
+	}
+}
+
+/* The same for all code that can be reached from slot @i; when *@left slots were looked at, any may be read. */
+static u16 read_from(const struct moat *jit, u32 i, u16 regs, u32 *left)
+{
+	u16 found = 0;
+
+	while (regs) {
+		const struct moat_op *op = &jit->op[i++];
+
+		if (!*left)
+			return found | regs;
+		--*left;
+		found |= reads(jit, op, i - 1, regs);
+		regs &= ~(found | moat_op_defs(op));
+		if (op->kind == MOAT_EXIT)
+			return found;
+		if (op->kind == MOAT_BRANCH)
+			found |= read_from(jit, op->target, regs, left);
+		else if (op->kind == MOAT_JUMP)
+			i = op->target;
+	}
+	return found;
+}
+
 /*
  * A register that is written before anything reads it holds nothing of the
- * host's that could be seen.  It does not matter who else jumps into that code:
- * who comes from @from has come past the writes.
+ * host's that could be seen.
  */
 u16 moat_read_first(const struct moat *jit, u32 from, u16 regs)
 {
-	u16 written = 0, read = 0;
-	u32 i;
+	u32 left = MAX_LOOK;
 
-	for (i = from; !jit->opt->plain && i < jit->len && regs & ~written & ~read; i++) {
-		const struct moat_op *op = &jit->op[i];
-
-		if (moat_is_call(op))	/* what it leads to may read any */
-			break;
-		read |= moat_op_uses(op) & ~written;
-		written |= moat_op_defs(op);
-		if (op->kind == MOAT_BRANCH || op->kind == MOAT_JUMP || op->kind == MOAT_EXIT)
-			break;
-	}
-	return regs & ~(written & ~read);
+	return jit->opt->plain ? regs : read_from(jit, from, regs, &left);
 }

@@ -29,6 +29,19 @@ static bool known(void *arg, s32 id)
 	return moat_helper_find(prog->obj, id, prog->type);
 }
 
+static u16 args(void *arg, s32 id)
+{
+	const struct moat_program *prog = arg;
+	const struct moat_helper *h = moat_helper_find(prog->obj, id, prog->type);
+	u16 regs = 0;
+	u32 i;
+
+	for (i = 0; h && i < 5; i++)
+		if (h->arg[i].kind != MOAT_ARG_NONE)
+			regs |= 1 << (BPF_REG_1 + i);
+	return regs;
+}
+
 /* The map that a lddw with value @r1 names in this program. */
 static struct moat_map *named_map(const struct moat_program *prog, u64 r1)
 {
@@ -80,6 +93,7 @@ struct moat_options moat_program_options(struct moat_program *prog)
 		.tail = (uintptr_t)moat_tail,
 		.packet = (uintptr_t)moat_packet,
 		.known = known,
+		.args = args,
 		.callee = callee,
 		.inlined = inlined,
 		.arg = prog,
