@@ -39,7 +39,7 @@ s32 gen_imm(struct gen *g)
 	return (s32)(r >> (32 + (r & 31)));
 }
 
-void gen_put(struct gen *g, u8 code, u8 dst, u8 src, s16 off, s32 imm)
+void gen_put_insn(struct gen *g, u8 code, u8 dst, u8 src, s16 off, s32 imm)
 {
 	struct bpf_insn *in = &g->p->insn[g->p->len];
 
@@ -121,7 +121,7 @@ u8 gen_condition(struct gen *g)
 }
 
 /* A forward jump that lands on one of the next statements, never inside a loop that it is not in. */
-void gen_jump_pending(struct gen *g, u8 code, u8 dst, u8 src, s32 imm)
+void gen_jump_pending_insn(struct gen *g, u8 code, u8 dst, u8 src, s32 imm)
 {
 	if (g->nr_pending == GEN_PENDING)
 		return;

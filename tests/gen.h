@@ -77,13 +77,28 @@ struct gen {
 u32 gen_below(struct gen *g, u32 n);		/* uniform in [0, n) */
 bool gen_one_in(struct gen *g, u32 n);
 s32 gen_imm(struct gen *g);			/* an immediate, edges preferred */
-void gen_put(struct gen *g, u8 code, u8 dst, u8 src, s16 off, s32 imm);
+void gen_put_insn(struct gen *g, u8 code, u8 dst, u8 src, s16 off, s32 imm);
+/* Arguments that draw random numbers do so in this order with every compiler: the last one first. */
+#define gen_put(g, code, dst, src, off, imm) do {				\
+	s32 imm_ = (imm);							\
+	s16 off_ = (s16)(off);							\
+	u8 src_ = (u8)(src), dst_ = (u8)(dst), code_ = (u8)(code);		\
+										\
+	gen_put_insn(g, code_, dst_, src_, off_, imm_);				\
+} while (0)
 void gen_lddw(struct gen *g, u8 dst, u64 v);
 u8 gen_src(struct gen *g);			/* a register that may be read */
 u8 gen_dst(struct gen *g);			/* a register that may be written */
 bool gen_temps(struct gen *g, u8 *r, u32 n);	/* @n different ones; false: there are not so many */
 void gen_kill(struct gen *g, u8 reg);		/* often: give @reg a value that has nothing to do with the old one */
-void gen_jump_pending(struct gen *g, u8 code, u8 dst, u8 src, s32 imm);	/* a forward jump to somewhere */
+void gen_jump_pending_insn(struct gen *g, u8 code, u8 dst, u8 src, s32 imm);
+/* A forward jump to somewhere; arguments as those of gen_put(). */
+#define gen_jump_pending(g, code, dst, src, imm) do {				\
+	s32 imm_ = (imm);							\
+	u8 src_ = (u8)(src), dst_ = (u8)(dst), code_ = (u8)(code);		\
+										\
+	gen_jump_pending_insn(g, code_, dst_, src_, imm_);			\
+} while (0)
 void gen_land(struct gen *g);	/* an instruction that jumps may land on, in the middle of a statement */
 bool gen_can_write(const struct gen *g, u8 reg);
 

@@ -147,9 +147,11 @@ void gen_memory(struct gen *g)
 void gen_null(struct gen *g)
 {
 	u8 t = gen_dst(g);
+	u32 shift;
 
 	gen_put(g, alu_class(g) | BPF_MOV | BPF_K, t, 0, 0, (s32)gen_below(g, 2) * 4096);
-	access(g, (struct place){ t, (s16)(8 * gen_below(g, 100)) }, gen_below(g, 4));
+	shift = gen_below(g, 4);
+	access(g, (struct place){ t, (s16)(8 * gen_below(g, 100)) }, shift);
 }
 
 /* An address that the program was not given, or one near the edge of what it was. */
