@@ -250,6 +250,23 @@ static u32 local_list(const struct moat_func *func, u8 out[6])
 	return n;
 }
 
+/*
+ * Store or load what the function saves in its frame, the last of @regs lowest;
+ * TMP is then that address.  Nothing is mapped behind the cage for a pair that
+ * begins in its last bytes.
+ */
+static void frame_pairs(struct moat *jit, enum a64_mem one, enum a64_pair two, const u8 *regs, u32 n)
+{
+	struct a64_operand at = a64_frame_slot(jit, SLOT_SAVED - 8 * ((s32)n - 1));
+	enum a64_reg base = a64_address(jit, at);
+	u32 i;
+
+	if (n & 1)
+		a64_emit(&jit->buf, a64_mem(one, regs[n - 1], base, 0));
+	for (i = n & 1; i < n; i += 2)
+		a64_emit(&jit->buf, a64_pair(two, regs[n - 1 - i], regs[n - 2 - i], base, 8 * i));
+}
+
 void a64_local_entry(struct moat *jit, const struct moat_func *func)
 {
 	struct moat_buf *b = &jit->buf;
@@ -258,8 +275,10 @@ void a64_local_entry(struct moat *jit, const struct moat_func *func)
 
 	if (jit->gates) {
 		n = saved_regs(func, regs);
-		for (i = 0; i < n; i++)
-			a64_access(jit, A64_STR_X, regs[i], a64_frame_slot(jit, SLOT_SAVED - 8 * (s32)i));
+		if (n == 1)
+			a64_access(jit, A64_STR_X, regs[0], a64_frame_slot(jit, SLOT_SAVED));
+		else if (n)
+			frame_pairs(jit, A64_STR_X, A64_STP, regs, n);
 		return;
 	}
 	n = local_list(func, regs);
@@ -288,7 +307,7 @@ static void returns_address(struct moat *jit)
 void a64_local_exit(struct moat *jit, const struct moat_func *func)
 {
 	struct moat_buf *b = &jit->buf;
-	u32 n, i;
+	u32 n;
 	u8 regs[6];
 
 	if (!jit->gates) {
@@ -300,10 +319,13 @@ void a64_local_exit(struct moat *jit, const struct moat_func *func)
 		return;
 	}
 	n = saved_regs(func, regs);
-	for (i = 0; i < n; i++)
-		a64_access(jit, A64_LDR_X, regs[i], a64_frame_slot(jit, SLOT_SAVED - 8 * (s32)i));
+	if (n)
+		frame_pairs(jit, A64_LDR_X, A64_LDP, regs, n);
 	/* A forged index reaches another return site of this image, with the domain's rights: nobody else is harmed. */
-	a64_access(jit, A64_LDR_W, A64_TMP2, a64_frame_slot(jit, SLOT_RETURN));
+	if (n)
+		a64_emit(b, a64_mem(A64_LDR_W, A64_TMP2, A64_TMP, 8 * n));
+	else
+		a64_access(jit, A64_LDR_W, A64_TMP2, a64_frame_slot(jit, SLOT_RETURN));
 	if (moat_returns_room(jit) > 1)
 		a64_emit(b, a64_rrl(A64_ANDI, A64_W, A64_TMP2, A64_TMP2, moat_returns_room(jit) - 1));
 	else

@@ -21,6 +21,8 @@ static void pad(struct moat *jit)
 static int choose(struct moat *jit)
 {
 	jit->form = jit->opt->form ? jit->opt->form : MOAT_BASE_REGISTER;
+	if (jit->opt->gate != MOAT_GATE_RIGHTS)
+		return -EOPNOTSUPP;
 	return jit->form == MOAT_BASE_SEGMENT && !x64_have(jit, X64_FSGSBASE) ? -EOPNOTSUPP : 0;
 }
 
