@@ -16,11 +16,12 @@ static const struct mode forms[] = {
 	{ "gates+basereg/segment", MOAT_MODE_PKU_BASEREG, 2, NULL },
 };
 
+/* What is behind the end is zero. */
 static __u32 word_at(const struct moat_code *code, __u32 at)
 {
-	__u32 word;
+	__u32 word = 0, left = code->bytes - at;
 
-	memcpy(&word, (const char *)code->code + at, sizeof(word));
+	memcpy(&word, (const char *)code->code + at, left < sizeof(word) ? left : sizeof(word));
 	return word;
 }
 
@@ -40,7 +41,7 @@ static __u32 count_gates(const struct moat_code *code)
 {
 	__u32 at, n = 0, step = is_arm64(code) ? 4 : 1;
 
-	for (at = 0; at + 4 <= code->bytes; at += step)
+	for (at = 0; at < code->bytes; at += step)
 		n += is_arm64(code) ? word_at(code, at) == 0xd51ba289 : (word_at(code, at) & 0xffffff) == 0xef010f;
 	return n;
 }
