@@ -36,8 +36,8 @@ static u16 args(void *arg, s32 id)
 	u16 regs = 0;
 	u32 i;
 
-	for (i = 0; h && i < 5; i++)
-		if (h->arg[i].kind != MOAT_ARG_NONE)
+	for (i = 0; i < MOAT_MAX_ARGS; i++)
+		if (!h || h->arg[i].kind != MOAT_ARG_NONE)
 			regs |= 1 << (BPF_REG_1 + i);
 	return regs;
 }

@@ -410,6 +410,36 @@ static void null_page(const struct attack_variant *v, struct attack_result *r)
 	touch_all(v, r, &aim);
 }
 
+/*
+ * Offsets that lead out of the 32-bit range at either end, in cages that have
+ * others on both sides.  Whether the sum wraps in the cage or lands beside it,
+ * it must fault, and is told as the 32 bits that the program meant.
+ */
+static void cage_sides(const struct attack_variant *v, struct attack_result *r)
+{
+	static const struct { u32 base; s16 off; } at[] = {
+		{ 0, -8 }, { 7, -8 }, { 0, -32768 }, { 32767, -32768 }, { 32768, -32768 }, { 1, -32761 },
+		{ 0xfffffff8, 8 }, { 0xffffffff, 1 }, { 0xffffffff, 32767 }, { 0xffff8001, 32767 }, { 0xffffffff, -32767 },
+	};
+	/* without a cage, what is behind 4 GiB is the host's */
+	u32 nr = attack_is_based(v) ? ARRAY_SIZE(at) : 6, i, n;
+
+	for (i = 0; i < nr; i++) {
+		const struct bpf_insn insn[] = { LDX(BPF_DW, 2, 1, 0), LDX(BPF_B, 0, 2, at[i].off), EXIT };
+		struct aim aim = { .address = at[i].base, .off = at[i].off, .kinds = nothing_there(v) };
+		u64 data[ATTACK_SHARED / 8] = { at[i].base };
+		struct moat_run_opts opts;
+		int err = attack_try(v, r, insn, ARRAY_SIZE(insn), data, &opts);
+
+		attack_stopped(r, err, &opts.fault, aim.kinds);
+		if (err == -EFAULT && attack_is_based(v) && opts.fault.address != (u32)(at[i].base + at[i].off))
+			attack_odd(r, "%#x %+d was told as %#llx", at[i].base, at[i].off, (unsigned long long)opts.fault.address);
+		for (n = i % 3; n < ARRAY_SIZE(touches); n += 3)
+			if (BPF_MODE(touches[n].code) != BPF_ATOMIC)
+				touch(v, r, &aim, n);
+	}
+}
+
 /* Values that the object declared constant. */
 static void rodata(const struct attack_variant *v, struct attack_result *r)
 {
@@ -464,6 +494,7 @@ const struct attack attack_memory[] = {
 	ATTACK("edges of own stack, views and map", edge_of_own, .in_none = HOLDS, .why = NO_NEIGHBOUR),
 	ATTACK("edges of another's map", edge_of_map, .in_none = HOLDS, .why = NO_NEIGHBOUR),
 	ATTACK("across the cage's end", cage_end, .end = true),
+	ATTACK("beside the cage's ends", cage_sides, .in_none = HOLDS, .why = "nothing is mapped there in any mode"),
 	ATTACK("null page", null_page, .in_none = HOLDS, .why = "nothing is mapped there in any mode"),
 	ATTACK("writing .rodata", rodata, .in_none = HOLDS, .why = "read-only values are mapped so in every mode"),
 };
