@@ -42,6 +42,9 @@ bench: $(BUILD)/.deps-demo	## speed, as ratios (table and JSON)
 	@$(MAKE) --no-print-directory -s all examples
 	@BUILD=$(BUILD) bench/run.sh
 
+bench-counts: $(BUILD)/.deps-demo	## instructions that arm64 code executes, basereg over none (table and JSON)
+	@ARM=$(BUILD)$(if $(CROSS),,/arm64) OUT=$(BUILD)/bench bench/count-arm64.sh
+
 examples: $(BPF) $(MORE)	## BPF objects, capture and embedding host of examples/
 
 tests: $(call in,$(TESTS:%=tests/%)) $(BPF)	## build the test programs
@@ -94,6 +97,6 @@ $(BUILD)/examples/traffic.pcap: examples/capture.py
 	python3 $< $@
 
 -include install.mk
-.PHONY: all demo check check-vm asan fuzz kcheck bench examples tests bless style help clean
+.PHONY: all demo check check-vm asan fuzz kcheck bench bench-counts examples tests bless style help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name sysroot -prune -o -name "*.d" -print 2>/dev/null)
