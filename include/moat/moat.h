@@ -275,7 +275,7 @@ MOAT_API int moat_map__get_next_key(const struct moat_map *map, const void *cur,
  */
 MOAT_API int moat_map__set_program(struct moat_map *map, __u32 index, struct moat_program *prog);
 MOAT_API int moat_map__set_inner(struct moat_map *map, const void *key, size_t key_sz, struct moat_map *inner);
-/* A new map of the kind that @outer holds, owned by its object. */
+/* A new map of the kind that @outer holds, owned by its object.  NULL, errno: also EBUSY, from within a run. */
 MOAT_API struct moat_map *moat_map__new_inner(struct moat_map *outer, const char *name);
 
 /* Ring buffers, in the manner of libbpf.  The callback ends consuming when it returns < 0. */
