@@ -42,7 +42,7 @@ static void load_trusted(struct moat *jit, enum a64_reg frame)
 		a64_mov(b, A64_X, A64_HOST, frame);
 }
 
-/* What the host left in registers is not for the program; one that it never names, or writes first, needs no clearing. */
+/* What the host left in registers is not for the program; one that it never names, or writes first, stays as it is. */
 static void clear_registers(struct moat *jit, u32 args, u32 pc)
 {
 	u16 clear = jit->regs & ~(((1 << args) - 1) << BPF_REG_1);

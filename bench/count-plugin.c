@@ -3,7 +3,7 @@
  * A plugin for QEMU's emulation of programs: counts the instructions that emitted code executes.
  *
  * The program under it says what is meant by system calls that no kernel has:
- *	MARK(CODE, start, bytes, label)	count in [start, start + bytes) from now on; nothing there has run yet, and
+ *	MARK(CODE, start, bytes, label)	count in [start, start + bytes) from now on, where nothing has run yet;
  *					what was said last holds
  *	MARK(ZERO)			start again from zero
  *	MARK(TELL, name)		print "name COUNT...", a count for each label, on QEMU's log

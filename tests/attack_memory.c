@@ -419,7 +419,8 @@ static void cage_sides(const struct attack_variant *v, struct attack_result *r)
 {
 	static const struct { u32 base; s16 off; } at[] = {
 		{ 0, -8 }, { 7, -8 }, { 0, -32768 }, { 32767, -32768 }, { 32768, -32768 }, { 1, -32761 },
-		{ 0xfffffff8, 8 }, { 0xffffffff, 1 }, { 0xffffffff, 32767 }, { 0xffff8001, 32767 }, { 0xffffffff, -32767 },
+		{ 0xfffffff8, 8 }, { 0xffffffff, 1 }, { 0xffffffff, 32767 }, { 0xffff8001, 32767 },
+		{ 0xffffffff, -32767 },
 	};
 	/* without a cage, what is behind 4 GiB is the host's */
 	u32 nr = attack_is_based(v) ? ARRAY_SIZE(at) : 6, i, n;
@@ -433,7 +434,8 @@ static void cage_sides(const struct attack_variant *v, struct attack_result *r)
 
 		attack_stopped(r, err, &opts.fault, aim.kinds);
 		if (err == -EFAULT && attack_is_based(v) && opts.fault.address != (u32)(at[i].base + at[i].off))
-			attack_odd(r, "%#x %+d was told as %#llx", at[i].base, at[i].off, (unsigned long long)opts.fault.address);
+			attack_odd(r, "%#x %+d was told as %#llx", at[i].base, at[i].off,
+				   (unsigned long long)opts.fault.address);
 		for (n = i % 3; n < ARRAY_SIZE(touches); n += 3)
 			if (BPF_MODE(touches[n].code) != BPF_ATOMIC)
 				touch(v, r, &aim, n);
