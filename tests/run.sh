@@ -8,6 +8,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 export BUILD=${BUILD:-build}
 export MOAT=$BUILD/moat
+ARM64=${ARM64:-$BUILD/arm64}
 # The library has alternate signal stacks of its own: AddressSanitizer would unmap them as if they were its.
 export ASAN_OPTIONS=use_sigaltstack=0 UBSAN_OPTIONS=print_stacktrace=1
 logs=$BUILD/logs
@@ -25,7 +26,8 @@ part() {
 	local name=$1 seconds=$2 log=$logs/${1//\//-}.log start=$SECONDS status line p=0 f=0 s=0
 	shift 2
 	printf '%-24s ' "$name"
-	timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null
+	# In braces, so that bash does not tell of a signal on its own.
+	{ timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null; } 2>/dev/null
 	status=$?
 	line=$(tr -d '\r' <"$log" | grep -aE "$count" | tail -n 1)
 	if [ -n "$line" ]; then
@@ -53,10 +55,16 @@ part() {
 # Something that only succeeds or not counts as one test: build TARGET... [VARIABLE=VALUE]...
 build=(bash -c 'make --no-print-directory -k -j"$(nproc)" "$@" && echo "1 passed, 0 failed"' build)
 
-programs() {	# programs DIRECTORY LABEL
-	local t
+skip() {	# skip NAME REASON
+	skipped=$((skipped + 1))
+	skips+="$1: $2"$'\n'
+}
+
+programs() {	# programs DIRECTORY LABEL [RUNNER]...
+	local t dir=$1 label=$2
+	shift 2
 	for t in $TESTS; do
-		part "$2$t" 600 "$1/tests/$t"
+		part "$label$t" 600 "$@" "$dir/tests/$t"
 	done
 }
 
@@ -83,10 +91,32 @@ do_fuzz() {
 	done
 }
 
+# The other architecture: built in $ARM64 by a cross compiler, run by an emulator.
+do_arm64() {
+	local dir native=$BUILD
+	export EMBED
+	part arm64/build 900 "${build[@]}" ARCH=arm64 BUILD="$ARM64" all tests examples
+	dir=$(realpath "$ARM64")
+	local run=("$dir/emulator" -L "$dir/sysroot")
+	skip arm64/split "it looks for instructions inside of others, which arm64 does not have"
+	skip arm64/signals "the emulator makes signal frames: no syndrome (esr_context); addresses are those of aligned words"
+	BUILD=$ARM64 TESTS=${TESTS/split/} programs "$ARM64" arm64/ "${run[@]}"
+	if [ "$ARM64" = "$BUILD" ]; then
+		native=$ARM64/native
+		part arm64/native 900 "${build[@]}" ARCH= BUILD="$native" "$native/tests/diff"
+	fi
+	part arm64/same 600 tests/same.sh "$native/tests/diff" "${run[@]}" "$ARM64/tests/diff"
+	BUILD=$ARM64 part arm64/pages-16K 900 tests/pages.sh 16384
+	BUILD=$ARM64 part arm64/pages-64K 900 tests/pages.sh 65536
+	BUILD=$ARM64 MOAT=$ARM64/run/moat EMBED=$ARM64/run/embed RUNNER=${run[*]} CC="aarch64-linux-gnu-gcc --sysroot=$dir/sysroot" \
+		part arm64/cli 600 tests/cli.sh
+	part arm64/demo 600 "${build[@]}" ARCH=arm64 BUILD="$ARM64" demo
+}
+
 # Where the CPU has protection keys everything above used them; elsewhere a machine that emulates them must.
 do_check_vm() { part vm/pku "1500" tests/vm/pku.sh; }
 
-for part in ${*:-build programs cli demo install kcheck fuzz asan check-vm}; do
+for part in ${*:-build programs cli demo install kcheck fuzz asan check-vm arm64}; do
 	"do_${part//-/_}"
 done
 
