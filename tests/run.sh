@@ -106,8 +106,8 @@ do_arm64() {
 		part arm64/native 900 "${build[@]}" ARCH= BUILD="$native" "$native/tests/diff"
 	fi
 	part arm64/same 600 tests/same.sh "$native/tests/diff" "${run[@]}" "$ARM64/tests/diff"
-	BUILD=$ARM64 part arm64/pages-16K 900 tests/pages.sh 16384
-	BUILD=$ARM64 part arm64/pages-64K 900 tests/pages.sh 65536
+	BUILD=$ARM64 part arm64/pages-16K 240 tests/pages.sh 16384
+	BUILD=$ARM64 part arm64/pages-64K 240 tests/pages.sh 65536
 	BUILD=$ARM64 MOAT=$ARM64/run/moat EMBED=$ARM64/run/embed RUNNER=${run[*]} CC="aarch64-linux-gnu-gcc --sysroot=$dir/sysroot" \
 		part arm64/cli 600 tests/cli.sh
 	part arm64/demo 600 "${build[@]}" ARCH=arm64 BUILD="$ARM64" demo
