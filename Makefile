@@ -24,7 +24,7 @@ FUZZERS	:= $(basename $(notdir $(wildcard tests/fuzz_*.c)))
 HELPERS	:= $(call objects,$(filter-out $(MAINS) tests/fuzz_%,$(wildcard tests/*.c disasm-tests/*.c)))
 BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard examples/*.bpf.c tests/objects/*.bpf.c))
 MORE	+= $(call in,$(if $(wildcard examples/embed.c),examples/embed) $(if $(wildcard examples/capture.py),examples/traffic.pcap))
-RUN	= BUILD=$(BUILD) ARM64=$(BUILD)$(if $(CROSS),,/arm64) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" CC="$(CC)" tests/run.sh
+RUN	= BUILD=$(BUILD) ARM64=$(BUILD)$(if $(CROSS),,/arm64) TESTS="$(TESTS)" FUZZERS="$(FUZZERS)" tests/run.sh
 
 all: $(call in,libmoat.a libmoat.so moat)	## library and command
 

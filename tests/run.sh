@@ -103,7 +103,7 @@ do_arm64() {
 	BUILD=$ARM64 TESTS=${TESTS/split/} programs "$ARM64" arm64/ "${run[@]}"
 	if [ "$ARM64" = "$BUILD" ]; then
 		native=$ARM64/native
-		part arm64/native 900 "${build[@]}" ARCH= BUILD="$native" "$native/tests/diff"
+		part arm64/native 900 "${build[@]}" ARCH=x86 BUILD="$native" "$native/tests/diff"
 	fi
 	part arm64/same 600 tests/same.sh "$native/tests/diff" "${run[@]}" "$ARM64/tests/diff"
 	BUILD=$ARM64 part arm64/pages-16K 240 tests/pages.sh 16384
