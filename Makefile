@@ -51,10 +51,8 @@ tests: $(call in,$(TESTS:%=tests/%)) $(BPF)	## build the test programs
 
 bless: $(BUILD)/tests/golden	## rewrite the expected code of disasm-tests/golden, to be reviewed
 	@$< --bless
-
 style:	## checkpatch where there is one
 	@build-support/style.sh
-
 help:	## this list
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 32
 

@@ -15,11 +15,11 @@ if [ ! -e "$kernel/Makefile" ]; then
 	exit 0
 fi
 # The flags of the make that called us are not for kbuild.
-unset MAKEFLAGS MFLAGS MAKELEVEL CC CFLAGS SAN DEBUG
-objects=$(printf 'include sources.mk\nall:;@echo $(MOAT_JIT) $(MOAT_X86) $(MOAT_AUDIT)\n' | make -s -f -)
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CC CFLAGS SAN DEBUG
+objects=$(printf 'include sources.mk\nall:;@echo $(MOAT_JIT) $(MOAT_X86) $(MOAT_ARM64) $(MOAT_AUDIT)\n' | make -s -f -)
 
 rm -rf "$work"
-for file in include/moat/*.h jit/*.[ch] arch-x86/*.[ch] verifier-ext/*.[ch]; do
+for file in include/moat/*.h jit/*.[ch] arch-x86/*.[ch] arch-arm64/*.[ch] verifier-ext/*.[ch]; do
 	[ -e "$file" ] || continue
 	mkdir -p "$work/$(dirname "$file")"
 	ln -s "$PWD/$file" "$work/$file"
