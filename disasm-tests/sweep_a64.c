@@ -283,7 +283,7 @@ static void branches(void)
 		expect(a64_branch(A64_B, far), "b #%d", far);
 		expect(a64_branch(A64_BL, far), "bl #%d", far);
 		expect(a64_adr(k, off + (s32)k % 4), "adr x%u, #%d", k, off + (s32)k % 4);
-		expect(a64_adrp(k, (s64)off * 4096), "adrp x%u, #%lld", k, (long long)off << 12);
+		expect(a64_adrp(k, (s64)off * 4096), "adrp x%u, #%lld", k, (long long)off * 4096);
 	}
 	for (k = 0; k < 31; k++) {
 		expect(a64_jump(A64_BR, k), "br x%u", k);
