@@ -76,7 +76,8 @@ static int consume_one(struct moat_ring_buffer *rb, struct moat_ring *r, u64 *po
 	}
 	*pos += align_up(length + 8, 8);
 	/* Full order: a producer that does not see this position finds its record seen by us. */
-	atomic_store(&r->cons, *pos);
+	atomic_store_explicit(&r->cons, *pos, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
 	if (err < 0)
 		return err;
 	return header & BPF_RINGBUF_DISCARD_BIT ? 2 : 1;

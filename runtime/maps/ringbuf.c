@@ -92,8 +92,13 @@ void moat_ring_commit(struct moat_map *map, u64 pos, bool discard, u64 flags)
 	u32 length = atomic_load_explicit(header, memory_order_relaxed) & ~BPF_RINGBUF_BUSY_BIT;
 	u64 one = 1;
 
-	/* Full order against the consumer, which stores its position and then looks at the header. */
-	atomic_store(header, length | (discard ? BPF_RINGBUF_DISCARD_BIT : 0));
+	/*
+	 * Full order against the consumer, which stores its position and then looks
+	 * at the header.  By a fence: QEMU does not order a store-release before a
+	 * load-acquire, which is what sequential consistency is made of on arm64.
+	 */
+	atomic_store_explicit(header, length | (discard ? BPF_RINGBUF_DISCARD_BIT : 0), memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
 	if (flags & BPF_RB_NO_WAKEUP)
 		return;
 	if (!(flags & BPF_RB_FORCE_WAKEUP) && atomic_load(&r->cons) != pos)
