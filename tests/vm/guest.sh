@@ -15,6 +15,7 @@ run() {
 	start=$(cut -d. -f1 /proc/uptime)
 	timeout -k 5 600 "$@" >/tmp/log 2>&1 </dev/null
 	status=$?
+	grep -a FAIL /tmp/log
 	grep -v '^SKIP ' /tmp/log | tail -n 60
 	grep '^SKIP ' /tmp/log | sed "s|^SKIP |SKIP $name: |"
 	line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' /tmp/log | tail -n 1)
