@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Make the tree of headers and libraries that a cross build links with: sysroot.sh ARCH DIR; ARCH as Debian says it (arm64).
+# Make the tree of headers and libraries that a cross build links with: sysroot.sh ARCH DIR [PACKAGE]...; ARCH as Debian
+# says it (arm64).  PACKAGEs are added with the libraries that they need, and then the tree has programs, too.
 #
 # The packages are fetched by apt with state of its own and unpacked, not installed: this machine's packages, sources and
 # architectures stay as they are.  A DIR that is whole is left alone; a copy under ~/.cache/moat makes the next one quick.
@@ -9,9 +10,10 @@ set -eu
 
 say() { echo "no sysroot: $*" >&2; exit 1; }
 
-[ $# = 2 ] || { echo "usage: $0 ARCH DIR" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: $0 ARCH DIR [PACKAGE]..." >&2; exit 2; }
 arch=$1 dir=$2
-want="libc6-dev linux-libc-dev libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev libpcap0.8-dev liburcu-dev"
+shift 2
+want="libc6-dev linux-libc-dev libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev libpcap0.8-dev liburcu-dev${*:+ $*}"
 for tool in apt-get dpkg-deb tar gzip sha256sum; do
 	command -v $tool >/dev/null || say "$tool is missing"
 done
@@ -59,11 +61,18 @@ timeout 120 apt-get $own update >"$log" 2>&1 || say "apt-get update failed, see 
 timeout 300 apt-get $own -y --no-install-recommends --download-only install $want >>"$log" 2>&1 ||
 	say "the packages could not be downloaded, see $log"
 
-# Libraries and headers only; what else apt thinks they need (dpkg, tar) is for installing.
-for package in "$apt"/archives/lib*.deb "$apt"/archives/linux-libc-dev_*.deb "$apt"/archives/zlib1g*.deb; do
+# Libraries, headers and what was asked for; what else apt thinks they need (dpkg, tar) is for installing.
+for package in "$apt"/archives/*.deb; do
+	name=${package##*/}
+	case " linux-libc-dev $* " in
+	*" ${name%%_*} "*) ;;
+	*)	[ "${name#lib}" != "$name" ] || [ "${name#zlib1g}" != "$name" ] || continue ;;
+	esac
 	dpkg-deb -x "$package" "$root" 2>>"$log" || say "${package##*/} cannot be unpacked, see $log"
 done
-for part in usr/share usr/bin usr/sbin sbin etc var; do
+programs="usr/bin usr/sbin sbin"
+[ $# = 0 ] || programs=
+for part in usr/share $programs etc var; do
 	[ ! -e "$root/$part" ] || mv "$root/$part" "$work/$(echo $part | tr / -)"
 done
 find "$root" -type l -lname '/*' | while read -r link; do
