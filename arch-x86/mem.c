@@ -3,9 +3,8 @@
 #include "regs.h"
 #include "../jit/plan.h"
 
-static void load(struct moat *jit, const struct moat_op *op, struct x64_rm rm)
+void x64_load(struct moat_buf *b, const struct moat_op *op, struct x64_rm rm)
 {
-	struct moat_buf *b = &jit->buf;
 	enum x64_reg dst = x64_reg(op->dst);
 
 	switch (op->bytes) {
@@ -25,7 +24,7 @@ static void load(struct moat *jit, const struct moat_op *op, struct x64_rm rm)
 
 void x64_emit_load(struct moat *jit, const struct moat_op *op)
 {
-	load(jit, op, x64_operand(jit, op, op->src));
+	x64_load(&jit->buf, op, x64_operand(jit, op, op->src));
 }
 
 /* A row of byte loads in one: as a load, then into the order the program assembles. */
@@ -38,7 +37,7 @@ void x64_emit_gather(struct moat *jit, const struct moat_op *op)
 		x64_ins(&jit->buf, X64_MOVBE_R_M, op->bytes == 8 ? X64_64 : X64_32, x64_reg(op->dst), rm);
 		return;
 	}
-	load(jit, op, rm);
+	x64_load(&jit->buf, op, rm);
 	if (op->fn == SWAP_BE && op->bytes == 2) {	/* the bits above are zero already */
 		x64_ins(&jit->buf, X64_ROL_I8, X64_16, 0, x64_r(x64_reg(op->dst)));
 		moat_put(&jit->buf, 8, 1);

@@ -69,6 +69,9 @@ struct x64_rm x64_frame_slot(struct moat *jit, s32 off);
 /* The register that holds the program's view of @bpf: R10 is copied to @tmp as an offset. */
 enum x64_reg x64_value(struct moat *jit, u8 bpf, enum x64_reg tmp);
 
+/* mem.c: the instruction that loads what @op says from @rm */
+void x64_load(struct moat_buf *b, const struct moat_op *op, struct x64_rm rm);
+
 /* gate.c; @live: bit per enum x64_reg that must survive, out of RAX, RCX, RDX: kept in TMP and TMP2 meanwhile. */
 #define X64_LIVE(reg)	(1u << (reg))
 void x64_enter(struct moat *jit, u32 live, u32 pc);

@@ -215,6 +215,11 @@ void x64_nop(struct moat_buf *b)
 	moat_put(b, 0x90, 1);
 }
 
+void x64_lfence(struct moat_buf *b)
+{
+	moat_put(b, 0xe8ae0f, 3);
+}
+
 void x64_alu_imm(struct moat_buf *b, u8 digit, enum x64_size size, struct x64_rm rm, s32 imm)
 {
 	if (fits_signed(imm, 8)) {

@@ -138,6 +138,7 @@ void x64_ud2(struct moat_buf *b);
 void x64_wrpkru(struct moat_buf *b);
 void x64_rdpkru(struct moat_buf *b);
 void x64_nop(struct moat_buf *b);
+void x64_lfence(struct moat_buf *b);
 
 /*
  * Group 1 arithmetic with an immediate in its shortest form; @digit as in the

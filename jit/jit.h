@@ -17,6 +17,7 @@
 #include <moat/isolation.h>
 
 struct moat_arch;
+struct moat_kernel;
 
 /* How memory is reached in base-register modes; what the names mean is the backend's business. */
 enum moat_base_form {
@@ -59,6 +60,7 @@ struct moat_options {
 	const struct moat_arch *arch;	/* the backend */
 	enum moat_mode mode;
 	enum moat_base_form form;
+	const struct moat_kernel *kernel;	/* an image for the kernel (kernel.h); NULL: for user space (run.h) */
 	u32 cpu;		/* the backend's feature bits */
 	u8 entry_args;		/* registers that hold arguments at entry: 1 or 2 */
 	bool fuel;		/* meter loops and calls */
@@ -131,6 +133,8 @@ struct moat {
 	bool gates, basereg;	/* what the mode consists of */
 	u8 form;		/* chosen: enum moat_base_form */
 	u16 regs;		/* BPF registers named anywhere */
+	bool tail_reachable;	/* kernel: keeps a tail-call counter */
+	u32 tail_entry;		/* kernel: code offset where tail calls enter; set by moat_emit() */
 	bool uses_cage, uses_fuel, uses_frame, uses_loop, calls, has_local;
 	u32 *gate_at;		/* code offsets of the rights-changing instructions of the gates */
 	u32 nr_gate;
@@ -141,6 +145,8 @@ struct moat {
 
 /* Bytes of workspace for a program of @len slots; zeroed by the caller. */
 size_t moat_work_bytes(u32 len);
+/* The same for an image for the kernel, which has one function and no gates. */
+size_t moat_kernel_work_bytes(u32 len);
 
 /* 0, or -EINVAL (refused, told to the log), -E2BIG (too long), -EOPNOTSUPP (the mode has no mechanism here). */
 int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,

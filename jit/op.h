@@ -20,13 +20,13 @@
 	X(LOAD, load)		/* bytes, off, src; sx: sign-extending */ \
 	X(STORE, store)		/* bytes, off, dst; value src or imm */	\
 	X(ATOMIC, atomic)	/* bytes 4 or 8, off, dst, src; imm: the operation with BPF_FETCH */ \
-	X(IMM64, imm64)		/* dst = imm; takes two slots */	\
+	X(IMM64, imm64)		/* dst = imm; takes two slots; asked: kernel, an address asked for by pc, of fixed length */ \
 	X(FUNC, func)		/* dst = handle of the function at target; takes two slots */ \
 	X(PACKET, packet)	/* LD_ABS (src: BPF_REG_0 unused) and LD_IND: bytes, imm, fn: BPF_ABS or BPF_IND */ \
 	X(JUMP, jump)		/* to target */				\
 	X(BRANCH, branch)	/* fn: BPF_JEQ...; sx: a signed comparison; to target */ \
-	X(HELPER, helper)	/* imm: helper number */		\
-	X(TAIL, tail)		/* bpf_tail_call */			\
+	X(HELPER, helper)	/* imm: helper number; kernel: any call, fn: src_reg, address asked for by pc */ \
+	X(TAIL, tail)		/* bpf_tail_call; kernel: imm 0, or 1 + number of the poke descriptor */ \
 	X(LOCAL, local)		/* call of the function at target */	\
 	X(EXIT, exit)							\
 	X(NOP, nop)		/* second slot of a wide instruction, or fused into another */ \
@@ -34,7 +34,9 @@
 	X(ROTATE, rotate)	/* dst = src rotated left by imm; fused */ \
 	X(GATHER, gather)	/* one wide load for a row of byte loads; fused */ \
 	X(LOOKUP, lookup)	/* lookup in the array whose R1 is imm, key at src; from HELPER */ \
-	X(CPU, cpu)		/* R0 = number of the CPU; from HELPER */
+	X(CPU, cpu)		/* R0 = number of the CPU; from HELPER */ \
+	X(PROBE, probe)		/* kernel: a LOAD that may fault; reads as 0 then. Never moved or fused */ \
+	X(BARRIER, barrier)	/* kernel: nothing behind it runs speculatively before what is in front is known */
 
 enum moat_kind {
 	MOAT_BAD,	/* not an instruction; the decoder's zero row */
@@ -64,6 +66,7 @@ struct moat_op {
 	bool is64;		/* ALU and branches: 64-bit operation */
 	bool has_imm;		/* the second operand is imm, else src */
 	bool sx;		/* signed, or sign-extending */
+	bool asked;		/* IMM64: see there */
 	u8 guard;		/* memory: enum moat_guard, set by the plan */
 	u8 kept;		/* of guard CAGE: which register keeps cage + (u32)base, from 1; 0: none */
 	bool keeps;		/* this access computes it */
@@ -114,11 +117,26 @@ __printf(2, 3) void moat_logf(const struct moat_log *log, const char *fmt, ...);
 int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
 		const struct moat_log *log);
 
+/*
+ * The same for what the kernel's verifier leaves behind (kernel.h): also its
+ * instructions and register AX, and reserved fields are not looked at.
+ */
+int moat_decode_kernel(struct moat_op *op, const struct bpf_insn *insn, u32 len,
+		       const struct moat_log *log);
+
+/* Instructions that only the kernel's verifier makes, as opcodes and register. */
+#define MOAT_PROBE_MEM		0x20	/* mode of BPF_LDX: BPF_PROBE_MEM */
+#define MOAT_NOSPEC		0xc0	/* with BPF_ST: BPF_NOSPEC */
+#define MOAT_TAIL_CALL		0xf0	/* with BPF_JMP: BPF_TAIL_CALL */
+#define MOAT_REG_AX		11	/* BPF_REG_AX */
+#define MOAT_REGS		12
+
 /* What validation must be told about the outside. */
 struct moat_known {
 	const struct bpf_insn *insn;		/* the program as it came, for messages; may be NULL */
 	bool (*helper)(void *arg, s32 id);	/* may this program call it? */
 	void *arg;
+	bool kernel;				/* a program as kernel.h says */
 };
 
 /*
@@ -133,6 +151,9 @@ struct moat_known {
  * (room for MOAT_MAX_FUNCS) and *@nr_func, main function first, by start.
  * Whether tail calls are offered at all is for the caller to say.
  * 0, -EINVAL, -E2BIG (too long, too many functions).
+ *
+ * A program for the kernel is one function: jump targets, its end and R10 are
+ * checked; what it accesses and calls is the verifier's business.
  */
 int moat_validate(struct moat_op *op, u32 len, const struct moat_known *known,
 		  struct moat_func *func, u32 *nr_func, const struct moat_log *log);

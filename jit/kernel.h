@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What an image for the kernel must fit (struct moat_options.kernel).
+ *
+ * Such an image is a BPF function as the kernel calls it,
+ *	u64 f(const void *ctx, const struct bpf_insn *insn)
+ * or a subprogram, with the prologue of the kernel's own JIT: its trampolines,
+ * dispatchers, text poking and tail calls meet the instructions they expect.
+ * There is no fuel and no struct moat_frame; mode none only.
+ *
+ * The program is what the kernel's verifier leaves behind: one function in
+ * [0, len), with probe loads, speculation barriers, AX (register 11), tail
+ * calls as instructions of their own, and every call resolved by the caller.
+ * Reserved fields may hold anything.
+ *
+ *	work = zeroed, moat_kernel_work_bytes(len)
+ *	moat_plan(&jit, insn, len, &opt, work)
+ *	place jit.bytes
+ *	moat_emit(&jit, rw, address, jit.bytes)		never -EAGAIN
+ *
+ * A program of several functions needs two passes, as the functions call each
+ * other.  The second one is another moat_emit() with the same @jit; promised:
+ * - moat_plan() asks nothing of the callbacks below and keeps no pointer to
+ *   @insn; struct moat, its workspace, struct moat_options and struct
+ *   moat_kernel must stay where they are until the last moat_emit().
+ * - Every moat_emit() writes jit.bytes bytes and puts every instruction at the
+ *   same offset; only what address() answers (and the address the image is
+ *   placed at) may make bytes differ.  The fields of struct moat_kernel and
+ *   struct moat_options must not change in between; opt->arg may.
+ * - Every moat_emit() calls the callbacks anew, once for each place, in the
+ *   order of the code.
+ * slot[] is final after moat_plan(): slot[i].start is where the code of BPF
+ * instruction i begins and slot[i + 1].start where it ends.
+ */
+#ifndef MOAT_KERNEL_H
+#define MOAT_KERNEL_H
+
+#include "env.h"
+
+struct moat_kernel {
+	u16 stack_bytes;	/* what the program uses below R10: prog->aux->stack_depth */
+	bool classic;		/* converted from classic BPF: no room for the tail-call counter in the prologue */
+	bool subprogram;	/* called by another BPF function, which hands on the tail-call counter */
+	bool tail_reachable;	/* aux->tail_call_reachable; a tail call in the program itself need not be told */
+
+	/* Tail calls: offsets in the kernel's structures. */
+	u16 array_entries;	/* struct bpf_array: map.max_entries */
+	u16 array_progs;	/* struct bpf_array: ptrs */
+	u16 prog_entry;		/* struct bpf_prog: bpf_func */
+	u16 max_tail_calls;	/* MAX_TAIL_CALL_CNT */
+
+	/* x86 */
+	u64 return_thunk;	/* where to jump instead of returning; 0: return */
+	bool int3_after_ret;
+	u64 jump_thunk;		/* where to jump instead of through RCX; 0: jump through RCX */
+	bool jump_lfence;	/* if there is no thunk */
+	bool int3_after_jump;	/* if there is neither */
+	u64 history_clear;	/* called at exit, preserves all but RAX and RCX: clear_bhb_loop; 0: not called */
+	bool history_fence;	/* IBHF at exit */
+	u64 probe_limit;	/*
+				 * Probe loads from addresses below read as 0. From 2^47 up it stands for the
+				 * lower half of the address space: what is in neither half faults anyway.
+				 */
+
+	/* arm64 */
+	u64 dummy_tramp;	/* where the entry hook's long jump leads at first */
+
+	/*
+	 * The address that the instruction at @pc names: the function of a call (helper, kfunc or
+	 * subprogram), or that of a wide load whose src_reg is BPF_PSEUDO_FUNC.  0 or a negative errno,
+	 * which moat_emit() returns.  *@to 0 says that it is not known in this pass.
+	 */
+	int (*address)(void *arg, u32 pc, u64 *to);
+
+	/*
+	 * The load at code [@at, @end) may fault: the kernel then zeroes machine register @reg (as
+	 * numbered in instructions) and goes on at @end.
+	 */
+	void (*probe)(void *arg, u32 pc, u32 at, u32 end, u8 reg);
+
+	/*
+	 * Direct tail call through poke descriptor @index, x86: code offsets of its two patchable
+	 * 5-byte instructions.  At first the one at @bypass is a jump to behind @target, which is a nop.
+	 * Enters other programs at jit.tail_entry.
+	 */
+	void (*poke)(void *arg, u32 index, u32 bypass, u32 target);
+};
+
+#endif
