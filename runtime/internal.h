@@ -355,7 +355,7 @@ struct moat_object {
 	char *name;
 	enum moat_mode mode;
 	enum moat_base_form form;
-	bool emit_only;
+	bool emit_only, unmetered;
 	const struct moat_helper *helpers;
 	size_t nr_helpers;
 	struct moat_program *programs;

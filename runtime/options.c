@@ -86,7 +86,7 @@ struct moat_options moat_program_options(struct moat_program *prog)
 		.form = prog->obj->form,
 		.cpu = moat_cpu(),
 		.entry_args = is_plain(prog) ? 2 : 1,
-		.fuel = d->mode != MOAT_MODE_NONE,
+		.fuel = !prog->obj->unmetered,
 		.host_rights = d->host_pkru,
 		.domain_rights = d->domain_pkru,
 		.call = (uintptr_t)moat_call,

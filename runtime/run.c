@@ -188,7 +188,7 @@ static int run_copy(struct moat_program *prog, struct moat_run_opts *o)
 	err = moat_view_check(&b.lay, prog, o);
 	if (err)
 		return err;
-	b.fuel = o->fuel ?: MOAT_DEFAULT_FUEL;
+	b.fuel = prog->obj->unmetered ? UINT64_MAX : o->fuel ?: MOAT_DEFAULT_FUEL;
 	err = begin(&b, prog, o->user);
 	if (err)
 		return err;
@@ -252,7 +252,7 @@ __s64 moat_program__run_packet(struct moat_program *prog, void *data, __u32 *len
 	err = moat_view_packet(&b.lay, prog, data, *len);
 	if (err)
 		return err;
-	b.fuel = MOAT_DEFAULT_FUEL;
+	b.fuel = prog->obj->unmetered ? UINT64_MAX : MOAT_DEFAULT_FUEL;
 	err = begin(&b, prog, NULL);
 	if (err)
 		return err;

@@ -192,6 +192,7 @@ struct moat_object *attack_load(const struct attack_variant *v, struct attack_re
 	int err;
 
 	opts.mode = v->mode;
+	opts.unmetered = v->unmetered;
 	obj = moat_object__open_insns(insn, nr, &opts);
 	err = obj ? moat_object__load(obj) : -errno;
 	if (!err)

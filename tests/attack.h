@@ -31,6 +31,7 @@ struct attack_variant {
 	enum moat_mode mode;
 	u8 form;
 	const char *name;
+	bool unmetered;		/* set by attacks on the metering */
 };
 
 /* One process's account. */

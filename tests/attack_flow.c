@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Attacks on the flow of control: returns, saved state, gates, loops, and the defects of the first prototype. */
 #include <setjmp.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 
 #include "attack.h"
 
@@ -315,6 +317,30 @@ static void gate_distances(const struct attack_variant *v, struct attack_result 
 
 /* Loops --------------------------------------------------------------------------- */
 
+/*
+ * Without metering the program must go on: a process of its own runs it until a timer of 50 ms of its CPU time kills it.
+ * Else that the metered run ends would show nothing.
+ */
+static bool goes_on(const struct attack_variant *v, const struct bpf_insn *insn, u32 nr)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 50000 };
+	struct attack_variant free_of_charge = *v;
+	struct moat_run_opts opts = { .fuel = 300000 };
+	u64 data[ATTACK_SHARED / 8] = { 0 };
+	struct moat_object *obj;
+	int status = 0;
+	pid_t child = fork();
+
+	if (!child) {
+		free_of_charge.unmetered = true;
+		obj = attack_load(&free_of_charge, NULL, insn, nr);
+		if (obj && !setitimer(ITIMER_VIRTUAL, &soon, NULL))
+			attack_run(obj, data, &opts);
+		_exit(1);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGVTALRM;
+}
+
 static void endless(const struct attack_variant *v, struct attack_result *r)
 {
 	static const struct bpf_insn self[] = { JA(-1), MOV_K(0, 0), EXIT };
@@ -332,14 +358,17 @@ static void endless(const struct attack_variant *v, struct attack_result *r)
 	u64 data[ATTACK_SHARED / 8] = { 0 };
 	u32 i;
 
-	if (v->mode == MOAT_MODE_NONE)
-		alarm(1);
+	for (i = 0; i < ARRAY_SIZE(way); i++)
+		if (!goes_on(v, way[i].insn, way[i].nr))
+			attack_odd(r, "loop %u ends without metering", i);
 	for (i = 0; i < ARRAY_SIZE(way); i++) {
 		struct moat_object *obj = attack_load(v, r, way[i].insn, way[i].nr);
 		struct moat_run_opts opts = { .fuel = 300000 };
 		int err = obj ? attack_run(obj, data, &opts) : -ENOEXEC;
 
-		if (err != -ETIME)
+		if (!err)
+			attack_worked(r);
+		else if (err != -ETIME)
 			attack_odd(r, "loop %u: the run returned %d", i, err);
 		else
 			attack_stopped(r, err, &opts.fault, KIND(FUEL));
@@ -353,6 +382,7 @@ static void call_tree(const struct attack_variant *v, struct attack_result *r)
 	struct bpf_insn insn[64];
 	u64 data[ATTACK_SHARED / 8] = { 0 };
 	struct moat_run_opts opts = { .fuel = 1000 };
+	struct attack_variant free_of_charge = *v;
 	struct moat_object *obj;
 	u32 f, i, n = 0;
 	int err;
@@ -365,6 +395,10 @@ static void call_tree(const struct attack_variant *v, struct attack_result *r)
 	}
 	insn[n++] = (struct bpf_insn)MOV_K(0, 0);
 	insn[n++] = (struct bpf_insn)EXIT;
+	free_of_charge.unmetered = true;
+	if (attack_try(&free_of_charge, r, insn, n, data, &opts))
+		attack_odd(r, "the tree does not come to its end without metering");
+	opts.fuel = 1000;
 	obj = attack_load(v, r, insn, n);
 	err = obj ? attack_run(obj, data, &opts) : -ENOEXEC;
 	if (!err)
@@ -487,6 +521,7 @@ static void no_clamping(const struct attack_variant *v, struct attack_result *r)
 
 #define ATTACK(n, f, ...)	{ .name = n, .run = f, __VA_ARGS__ }
 #define HOST_STACK		"its return addresses are on the host's stack: see the attack on that"
+#define METERED			"metered in every mode; the same attack first runs on unmetered"
 #define RIGHT_EVERYWHERE	"a defect of code generation: right in every mode"
 
 const struct attack attack_flow[] = {
@@ -503,8 +538,8 @@ const struct attack attack_flow[] = {
 	ATTACK("gate bytes in distances", gate_distances, .gates_only = true, .in_none = MEANINGLESS,
 	       .why = "whether code without gates holds the bytes is chance"),
 #endif
-	ATTACK("endless loop", endless, .may_die = true),
-	ATTACK("tree of calls", call_tree),
+	ATTACK("endless loop", endless, .in_none = HOLDS, .why = METERED),
+	ATTACK("tree of calls", call_tree, .in_none = HOLDS, .why = METERED),
 	ATTACK("1.3 A 1, 2, 7: registers over gates", registers_survive, .in_none = HOLDS, .why = RIGHT_EVERYWHERE),
 	ATTACK("1.3 A 3: state at a join", join_after_call),
 	ATTACK("1.3 A 4, 5: state at helper and exit", host_state_on_paths, .in_none = HOLDS, .why = RIGHT_EVERYWHERE),

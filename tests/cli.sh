@@ -128,6 +128,7 @@ test_usage() {
 	t "repeat 0" 2 "" "repeat" "$MOAT" run --repeat 0 x
 	t "repeat -1" 2 "" "repeat" "$MOAT" run --repeat=-1 x
 	t "fuel of letters" 2 "" "fuel" "$MOAT" run --fuel lots x
+	t "fuel and none" 2 "" "exclude each other" "$MOAT" run --fuel 9 --unmetered x
 	t "run without object" 2 "" "which object file" "$MOAT" run
 	t "run with two objects" 2 "" "left over" "$MOAT" run a b
 	t "run with data and pcap" 2 "" "exclude each other" "$MOAT" run a --data b --pcap c
@@ -194,8 +195,8 @@ test_exec() {
 		x "no memory: R2 ($m)" 0 '^0$' "" "bf20000000000000 $exit" "" --isolation "$m"
 		x "stack ($m)" 0 '^7$' "" "7a0af8ff07000000 79a0f8ff00000000 $exit" --isolation "$m"
 		x "local call ($m)" 0 '^5$' "" "85100000 01000000 $exit b700000005000000 $exit" --isolation "$m"
-		[ $m = none ] || # which is not metered
-			x "out of fuel ($m)" 1 "" "fuel" "$r0 0500ffff00000000 $exit" --fuel 1000 --isolation "$m"
+		x "out of fuel ($m)" 1 "" "fuel" "$r0 0500ffff00000000 $exit" --fuel 1000 --isolation "$m"
+		t "endless, not metered ($m)" 124 "" "" sh -c "echo '$r0 0500ffff00000000 $exit' | timeout 0.3 '$MOAT' exec --unmetered --isolation $m"
 		x "NULL ($m)" 1 "" "violation.*insn 1" "b701000000000000 7910000000000000 $exit" --isolation "$m"
 		j "exec ($m)" 0 sh -c "echo 'b7000000 2a000000 $exit' | '$MOAT' exec -j --isolation $m"
 		holds "exec ($m)" 'v == {"isolation": "'"$m"'", "retval": "0x2a"}'
@@ -331,6 +332,9 @@ test_dump() {
 		none) grep -q '# cage\|# enter' "$work/out" && bad "labels ($m)" "isolation in none" || ok ;;
 		esac
 		case $m in $keys*) grep -q "$rights  *# enter gate" "$work/out" && ok || bad "labels ($m)" "no gate" ;; esac
+		t "metered ($m)" 0 '# fuel$' "" "$MOAT" dump jited "$EXAMPLES/dissect.bpf.o" --isolation "$m"
+		t "unmetered ($m)" 0 '^ +[0-9a-f]+:	[a-z]+' "" "$MOAT" dump jited "$EXAMPLES/dissect.bpf.o" --isolation "$m" --unmetered
+		grep -q '# fuel' "$work/out" && bad "unmetered ($m)" "is metered" || ok
 		j "jited ($m)" 0 "$MOAT" dump jited "$fw" -j --isolation "$m" --opcodes
 		holds "jited ($m)" 'v[0]["name"] == "firewall" and v[0]["insns"][0]["pc"] == "0x0" and
 			sum(len(i["opcodes"]) for i in v[0]["insns"]) == v[0]["bytes"]'

@@ -213,10 +213,10 @@ static void test_faults(const struct mode *m)
 	err = moat_program__run_opts(wild, &o);
 	CHECK(err == -EFAULT && !moat_program__stats(wild, &stats) && stats.faults == 2 && stats.runs == 2 &&
 	      stats.code_bytes && stats.insns, "%s: %llu faults in %llu runs", m->name, stats.faults, stats.runs);
+	err = moat_program__run_opts(named(obj, "endless"), &o);
+	CHECK(err == -ETIME && o.fault.kind == MOAT_FAULT_FUEL && o.fault.text && strstr(o.fault.text, "LINE endless"),
+	      "%s: %d, %s", m->name, err, moat_fault__text(&o.fault, text, sizeof(text)));
 	if (confined(m)) {
-		err = moat_program__run_opts(named(obj, "endless"), &o);
-		CHECK(err == -ETIME && o.fault.kind == MOAT_FAULT_FUEL && o.fault.text && strstr(o.fault.text, "LINE endless"),
-		      "%s: %d, %s", m->name, err, moat_fault__text(&o.fault, text, sizeof(text)));
 		err = moat_program__run_opts(named(obj, "bad_argument"), &o);
 		CHECK(err == -EFAULT && o.fault.kind == MOAT_FAULT_AUDIT && o.fault.helper == 1 && o.fault.arg == 2 &&
 		      o.fault.text && strstr(o.fault.text, "LINE bad_argument"),

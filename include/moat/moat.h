@@ -87,6 +87,11 @@ struct moat_open_opts {
 	const struct moat_helper *helpers;	/* the host's own, added to the built-in ones; kept by reference */
 	size_t nr_helpers;
 	bool emit_only;			/* load for moat_program__emit(): the mode need not be enforced, programs cannot run */
+	/*
+	 * Do not meter loops and calls, for bytecode that a verifier found to end: a run takes the
+	 * time that it takes, and one that does not end keeps its thread.
+	 */
+	bool unmetered;
 };
 #define MOAT_OPEN_OPTS(var, ...) \
 	struct moat_open_opts var = { .sz = sizeof(var), __VA_ARGS__ }

@@ -159,7 +159,7 @@ struct dump_args {
 	const char *arch;	/* NULL: the code that would run here */
 	enum moat_mode mode;
 	u8 form;
-	bool jited, opcodes, linum;
+	bool jited, opcodes, linum, unmetered;
 };
 /* Is the source of slot @insn another line (or column, with --linum) than @last?  Then it is put there. */
 bool cli_new_line(const struct dump_args *dump, struct moat_program *prog, u32 insn, struct moat_line *last);
@@ -177,7 +177,7 @@ struct run_args {
 	u8 form;
 	u32 repeat;
 	u64 fuel;
-	bool maps;
+	bool maps, unmetered;
 	const char *fill[CLI_MAX_FILLS];
 	u32 nr_fill;
 };

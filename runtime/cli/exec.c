@@ -14,6 +14,7 @@ static const char help[] =
 	"      --elf             standard input is an ELF object in hex; the program is the\n"
 	"                        function at the start of .text\n"
 	"      --fuel N          end the run after about N instructions in loops\n"
+	"      --unmetered       let loops run as long as they want: for verified programs\n"
 	"  -j, --json            print JSON\n"
 	"      --pretty          print JSON, indented\n"
 	"      --debug           show the library's messages\n"
@@ -21,11 +22,11 @@ static const char help[] =
 	"Example:\n"
 	"  echo 'b7 00 00 00 2a 00 00 00  95 00 00 00 00 00 00 00' | moat exec\n";
 
-enum { OPT_ISOLATION = OPT_OWN, OPT_ELF, OPT_FUEL };
+enum { OPT_ISOLATION = OPT_OWN, OPT_ELF, OPT_FUEL, OPT_UNMETERED };
 
 struct exec_args {
 	enum moat_mode mode;
-	bool elf;
+	bool elf, unmetered;
 	u64 fuel;
 	const char *memory;
 };
@@ -36,6 +37,7 @@ static int parse(struct exec_args *e, int argc, char **argv, bool *over)
 		{ "isolation", required_argument, NULL, OPT_ISOLATION },
 		{ "elf", no_argument, NULL, OPT_ELF },
 		{ "fuel", required_argument, NULL, OPT_FUEL },
+		{ "unmetered", no_argument, NULL, OPT_UNMETERED },
 		CLI_COMMON_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -48,11 +50,15 @@ static int parse(struct exec_args *e, int argc, char **argv, bool *over)
 			return status;
 		if (c == OPT_ELF)
 			e->elf = true;
+		if (c == OPT_UNMETERED)
+			e->unmetered = true;
 		if (c == OPT_ISOLATION && cli_mode("exec", optarg, &e->mode))
 			return CLI_USAGE;
 		if (c == OPT_FUEL && !(cli_number(optarg, UINT64_MAX, &e->fuel) && e->fuel))
 			return cli_usage("exec", "--fuel wants a number, got '%s'", optarg);
 	}
+	if (e->fuel && e->unmetered)
+		return cli_usage("exec", "--fuel and --unmetered exclude each other");
 	if (optind < argc)
 		e->memory = argv[optind++];
 	if (optind < argc)
@@ -154,6 +160,7 @@ static struct moat_object *open_program(const struct exec_args *e)
 	long n;
 
 	opts.mode = e->mode;
+	opts.unmetered = e->unmetered;
 	if (e->mode != MOAT_MODE_AUTO && moat_mode_enforced(e->mode, &why)) {
 		cli_error("isolation %s is not enforced here: %s", moat_mode_name(e->mode), why ? why : "not available");
 		return NULL;

@@ -165,6 +165,7 @@ int cmd_run(int argc, char **argv)
 		return status;
 	opts.mode = run.mode;
 	opts.base_form = run.form;
+	opts.unmetered = run.unmetered;
 	obj = cli_open(run.object, &opts);
 	if (!obj)
 		return CLI_FAILED;

@@ -19,8 +19,8 @@ static const char help[] =
 	"      --isolation MODE  none, basereg, pku, pku+basereg or auto (the default):\n"
 	"                        the strongest mode that is enforced here, told on stderr\n"
 	"      --base FORM       base register form: register or segment (default: chosen)\n"
-	"      --fuel N          end the run after about N instructions in loops;\n"
-	"                        isolation none is not metered\n"
+	"      --fuel N          end the run after about N instructions in loops\n"
+	"      --unmetered       let loops run as long as they want: for verified programs\n"
 	"      --map NAME:KEY=VALUE   set a map element before the run; may be repeated.\n"
 	"                        KEY and VALUE are hex bytes; arrays: KEY is an index;\n"
 	"                        program arrays: VALUE is a program's name; per-CPU maps:\n"
@@ -37,7 +37,7 @@ static const char help[] =
 
 enum {
 	OPT_DATA = OPT_OWN, OPT_PCAP, OPT_CTX, OPT_DATA_OUT, OPT_CTX_OUT, OPT_REPEAT,
-	OPT_ISOLATION, OPT_BASE, OPT_FUEL, OPT_MAP, OPT_MAPS,
+	OPT_ISOLATION, OPT_BASE, OPT_FUEL, OPT_UNMETERED, OPT_MAP, OPT_MAPS,
 };
 
 static const struct option options[] = {
@@ -51,6 +51,7 @@ static const struct option options[] = {
 	{ "isolation", required_argument, NULL, OPT_ISOLATION },
 	{ "base", required_argument, NULL, OPT_BASE },
 	{ "fuel", required_argument, NULL, OPT_FUEL },
+	{ "unmetered", no_argument, NULL, OPT_UNMETERED },
 	{ "map", required_argument, NULL, OPT_MAP },
 	{ "maps", no_argument, NULL, OPT_MAPS },
 	CLI_COMMON_OPTIONS,
@@ -112,6 +113,9 @@ static int set_option(struct run_args *run, int c)
 		return cli_base_form("run", optarg, &run->form);
 	case OPT_FUEL:
 		return set_number("fuel", UINT64_MAX, &run->fuel);
+	case OPT_UNMETERED:
+		run->unmetered = true;
+		return CLI_OK;
 	case OPT_MAP:
 		return set_fill(run);
 	default:
@@ -127,6 +131,8 @@ static int check_options(const struct run_args *run)
 
 	if (run->data && run->pcap)
 		return cli_usage("run", "--data and --pcap exclude each other");
+	if (run->fuel && run->unmetered)
+		return cli_usage("run", "--fuel and --unmetered exclude each other");
 	if (run->pcap && (run->ctx || run->ctx_out))
 		return cli_usage("run", "--ctx and --ctx-out are for a single run, not for --pcap");
 	if (out && (cli.json || run->maps || run->pcap || (cli_is_stdout(run->data_out) && cli_is_stdout(run->ctx_out))))
