@@ -13,7 +13,9 @@
 #include "bench.h"
 
 struct variant variants[MAX_VARIANTS] = {
+	{ .name = "none unmetered", .mode = MOAT_MODE_NONE, .unmetered = true },
 	{ .name = "none", .mode = MOAT_MODE_NONE },
+	{ .name = "basereg unmet.", .mode = MOAT_MODE_BASEREG, .unmetered = true },
 	{ .name = "basereg", .mode = MOAT_MODE_BASEREG },
 	{ .name = "basereg register", .mode = MOAT_MODE_BASEREG, .form = 1 },
 	{ .name = "basereg segment", .mode = MOAT_MODE_BASEREG, .form = 2 },
@@ -21,7 +23,7 @@ struct variant variants[MAX_VARIANTS] = {
 	{ .name = "pku+basereg", .mode = MOAT_MODE_PKU_BASEREG },
 	{ .name = "kernel", .kernel = true },
 };
-int nr_variants = 7, rounds = 15;
+int nr_variants = 9, rounds = 15;
 bool json;
 __u8 packet[1400];
 
@@ -72,7 +74,7 @@ static void make_packet(void)
 
 struct moat_object *moat_load(const char *path, const struct variant *v)
 {
-	MOAT_OPEN_OPTS(opts, .mode = v->mode, .base_form = v->form);
+	MOAT_OPEN_OPTS(opts, .mode = v->mode, .base_form = v->form, .unmetered = v->unmetered);
 	struct moat_object *obj = moat_object__open_file(path, &opts);
 	__u32 key[2] = { 8, 10 }, port = 3;
 	struct moat_map *routes;

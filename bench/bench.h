@@ -6,7 +6,7 @@
 #include <json-c/json.h>
 #include <moat/moat.h>
 
-#define MAX_VARIANTS	8
+#define MAX_VARIANTS	12
 
 /* One way to run a program; columns of the tables. */
 struct variant {
@@ -14,6 +14,7 @@ struct variant {
 	enum moat_mode mode;
 	__u8 form;		/* base form: 0 chosen, 1 register, 2 segment */
 	bool kernel;
+	bool unmetered;		/* as the kernel, which does not count what loops do */
 	const char *absent;	/* why it cannot be run here, or NULL */
 };
 

@@ -13,7 +13,7 @@
 
 struct row {
 	char name[64];
-	const char *kind;		/* the file it is from: "compute" or "packet" */
+	const char *kind;		/* the file it is from */
 	__u32 size;			/* of the packet */
 	struct moat_program *prog[MAX_VARIANTS];
 	int fd;
@@ -22,7 +22,7 @@ struct row {
 	__u32 bytes[MAX_VARIANTS];
 };
 
-static const char *const files[] = { "compute", "packet" };
+static const char *const files[] = { "compute", "packet", "stream" };
 static struct row rows[MAX_PROGRAMS];
 static int nr_rows;
 
@@ -176,6 +176,7 @@ static void print_table(void)
 	print_means("geometric mean", false, NULL);
 	print_means("  compute", false, files[0]);
 	print_means("  packet", false, files[1]);
+	print_means("  stream", false, files[2]);
 	print_means("code size", true, NULL);
 	printf("\n");
 	for (v = 0; v < nr_variants; v++)
@@ -183,8 +184,52 @@ static void print_table(void)
 			printf("%s: not measured: %s\n", variants[v].name, variants[v].absent);
 }
 
+/* Like with like: one layer more, everything else the same. */
+static const struct { const char *what, *v, *base; } pairs[] = {
+	{ "basereg over none, both unmetered", "basereg unmet.", "none unmetered" },
+	{ "basereg over none, both metered", "basereg", "none" },
+	{ "metering alone: none over none unmetered", "none", "none unmetered" },
+	{ "both: basereg over none unmetered", "basereg", "none unmetered" },
+	{ "none unmetered over the kernel's JIT", "none unmetered", "kernel" },
+};
+
+static int variant_named(const char *name)
+{
+	int v;
+
+	for (v = 0; v < nr_variants && strcmp(variants[v].name, name); v++)
+		;
+	return v;
+}
+
+/* Each pair's ratio of time and of code size: a line each, or members of @out. */
+static void tell_pairs(json_object *out)
+{
+	json_object *o;
+	size_t i;
+
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		int v = variant_named(pairs[i].v), base = variant_named(pairs[i].base);
+		double time = column_mean(v, base, false, NULL), size = column_mean(v, base, true, NULL);
+
+		if (time <= 0)
+			continue;
+		if (!out) {
+			printf("%-42s %.3f (compute %.3f, packet %.3f, stream %.3f), code size %.3f\n", pairs[i].what, time,
+			       column_mean(v, base, false, files[0]), column_mean(v, base, false, files[1]),
+			       column_mean(v, base, false, files[2]), size);
+			continue;
+		}
+		o = json_object_new_object();
+		json_object_object_add(o, "time", json_object_new_double(time));
+		json_object_object_add(o, "code_size", json_object_new_double(size));
+		json_object_object_add(out, pairs[i].what, o);
+	}
+}
+
 static void add_json(json_object *out)
 {
+	json_object *ratios = json_object_new_object();
 	json_object *list = json_object_new_array(), *mean = json_object_new_object();
 	int i, v;
 
@@ -202,14 +247,15 @@ static void add_json(json_object *out)
 			json_object_object_add(mean, variants[v].name,
 					       json_object_new_double(column_mean(v, 0, false, NULL)));
 	json_object_object_add(out, "ns_per_run", list);
-	json_object_object_add(out, "geomean_over_none", mean);
+	json_object_object_add(out, "geomean_over_none_unmetered", mean);
+	tell_pairs(ratios);
+	json_object_object_add(out, "geomeans", ratios);
 }
 
 int bench_programs(const char *dir, json_object *out)
 {
 	char path[4096];
 	size_t i;
-	int v;
 
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s.bpf.o", dir, files[i]);
@@ -219,11 +265,9 @@ int bench_programs(const char *dir, json_object *out)
 		return -ENOENT;
 	measure_all();
 	add_json(out);
-	if (!json)
+	if (!json) {
 		print_table();
-	for (v = 0; v < nr_variants; v++)
-		if (variants[v].kernel && !variants[v].absent && !json)
-			printf("none over the kernel's JIT: geometric mean %.3f, code size %.3f\n",
-			       1 / column_mean(v, 0, false, NULL), 1 / column_mean(v, 0, true, NULL));
+		tell_pairs(NULL);
+	}
 	return 0;
 }

@@ -7,7 +7,7 @@ BUILD=${BUILD:-build}
 OUT=$BUILD/bench
 mkdir -p "$OUT"
 make -s BUILD="$BUILD" "$BUILD/libmoat.a"
-for p in compute packet; do
+for p in compute packet stream; do
 	clang -target bpf -O2 -g -mcpu=v3 -I"/usr/include/$(gcc -print-multiarch)" -c "bench/$p.bpf.c" -o "$OUT/$p.bpf.o"
 done
 gcc -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE -Iinclude -o "$OUT/bench" \
