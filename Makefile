@@ -94,6 +94,7 @@ $(BUILD)/examples/traffic.pcap: examples/capture.py
 	@mkdir -p $(@D)
 	python3 $< $@
 
+include tests/kernel-vm/build.mk
 -include install.mk
 .PHONY: all demo check check-vm asan fuzz kcheck bench bench-counts examples tests bless style help clean
 .SECONDARY:

@@ -3,6 +3,7 @@
 #include "gen.h"
 
 #define COUNTER_BYTES	64	/* top of every frame: loop counters in memory */
+#define FRAME_BYTES	512
 
 u64 gen_random(u64 *state)
 {
@@ -66,7 +67,7 @@ static u8 pick(struct gen *g, u16 set)
 
 u8 gen_src(struct gen *g)
 {
-	if (gen_one_in(g, 16))
+	if (!g->o->kernel && gen_one_in(g, 16))
 		return gen_one_in(g, 2) ? g->base : BPF_REG_10;
 	return pick(g, g->scalar);
 }
@@ -95,7 +96,7 @@ bool gen_temps(struct gen *g, u8 *r, u32 n)
 	return true;
 }
 
-static void fresh(struct gen *g, u8 reg)
+void gen_fresh(struct gen *g, u8 reg)
 {
 	if (gen_one_in(g, 4))
 		gen_lddw(g, reg, gen_random(&g->rng));
@@ -106,7 +107,7 @@ static void fresh(struct gen *g, u8 reg)
 void gen_kill(struct gen *g, u8 reg)
 {
 	if (gen_can_write(g, reg) && !gen_one_in(g, 3))
-		fresh(g, reg);
+		gen_fresh(g, reg);
 }
 
 /* Jumps --------------------------------------------------------------------- */
@@ -165,8 +166,11 @@ static void branch(struct gen *g)
 	u8 src = BPF_SRC(code) == BPF_X ? gen_src(g) : 0;
 
 	if (gen_one_in(g, 12)) {
-		code = gen_one_in(g, 2) ? BPF_JMP | BPF_JA : BPF_JMP32 | BPF_JA;
-		gen_jump_pending(g, code, 0, 0, 0);
+		code = g->o->kernel || gen_one_in(g, 2) ? BPF_JMP | BPF_JA : BPF_JMP32 | BPF_JA;
+		if (g->o->kernel)	/* always taken; the verifier takes no instruction that nothing leads to */
+			gen_jump_pending(g, BPF_JMP | BPF_JNE | BPF_K, g->base, 0, 0);
+		else
+			gen_jump_pending(g, code, 0, 0, 0);
 		return;
 	}
 	gen_jump_pending(g, code, gen_src(g), src, BPF_SRC(code) == BPF_K ? gen_imm(g) : 0);
@@ -196,7 +200,7 @@ static void jump_back(struct gen *g, u8 code, u8 reg, s32 imm, u32 to)
 
 	if (gen_one_in(g, 4)) {		/* out of the loop, or back by a plain jump */
 		u8 inverse = BPF_OP(code) == BPF_JNE ? BPF_JEQ : BPF_JGE;
-		bool far = gen_one_in(g, 2);
+		bool far = gen_one_in(g, 2) && !g->o->kernel;
 
 		gen_put(g, BPF_CLASS(code) | inverse | BPF_K, reg, 0, 1, imm);
 		distance--;
@@ -267,13 +271,14 @@ static void after_call(struct gen *g)
 
 	for (reg = 1; reg <= 5; reg++)
 		if (g->scalar & 1u << reg)
-			fresh(g, reg);
+			gen_fresh(g, reg);
 }
 
 /* A function behind this one, to be called by the instruction that comes next. */
 static void aim_at_function(struct gen *g, u32 n)
 {
 	g->call[g->nr_call].at = g->p->len;
+	g->call[g->nr_call].callback = false;
 	/* mostly the next one, so that chains of eight frames come about */
 	g->call[g->nr_call].func = g->func + 1 + (gen_one_in(g, 3) ? gen_below(g, n) : 0);
 	g->nr_call++;
@@ -281,6 +286,16 @@ static void aim_at_function(struct gen *g, u32 n)
 
 static void callback_call(struct gen *g, u32 n)
 {
+	if (g->o->kernel) {
+		gen_kernel_callback(g);
+		aim_at_function(g, n);
+		g->call[g->nr_call - 1].callback = true;
+		gen_put(g, BPF_LD | BPF_IMM | BPF_DW, 2, BPF_PSEUDO_FUNC, 0, 0);
+		gen_put(g, 0, 0, 0, 0, 0);
+		gen_put(g, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_loop);
+		after_call(g);
+		return;
+	}
 	aim_at_function(g, n);
 	gen_put(g, BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_FUNC, 0, 0);
 	gen_put(g, 0, 0, 0, 0, 0);
@@ -309,7 +324,7 @@ static void local_call(struct gen *g)
 		if (gen_one_in(g, 2) && (from == 0 || from >= 6))
 			gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, reg, from, 0, 0);
 		else
-			fresh(g, reg);
+			gen_fresh(g, reg);
 	}
 	aim_at_function(g, n);
 	gen_put(g, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0);
@@ -358,7 +373,7 @@ static void statement(struct gen *g)
 		gen_idiom(g);
 	else if (kind < 84)
 		branch(g);
-	else if (kind < 88 && g->loops < 2)
+	else if (kind < 88 && g->loops < 2 && !g->o->forward)
 		loop(g);
 	else if (kind < 95)
 		call(g);
@@ -392,16 +407,20 @@ static void open_function(struct gen *g)
 	if (g->base == 0)
 		g->base = 1;
 	g->scalar &= (u16)~(1u << g->base);
+	if (g->o->kernel)
+		gen_kernel_open(g);
 	if (g->o->packet && g->func == 0) {	/* the buffer is in the frame, R6 the context */
-		gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
-		gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, g->base, 10, 0, 0);
-		gen_put(g, BPF_ALU64 | BPF_ADD | BPF_K, g->base, 0, 0, -512);
+		if (!g->o->kernel) {
+			gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0);
+			gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, g->base, 10, 0, 0);
+			gen_put(g, BPF_ALU64 | BPF_ADD | BPF_K, g->base, 0, 0, -512);
+		}
 	} else if (g->base != 1) {
 		gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, g->base, 1, 0, 0);
 	}
 	for (reg = 0; reg <= 9; reg++)
 		if (g->scalar & 1u << reg && !(args & 1u << reg && reg != g->base && gen_one_in(g, 2)))
-			fresh(g, reg);
+			gen_fresh(g, reg);
 }
 
 /* All that was computed goes where it can be seen. */
@@ -434,16 +453,31 @@ static void function(struct gen *g, u32 statements)
 	close_function(g);
 }
 
+static bool is_called(const struct gen *g, u32 func)
+{
+	u32 i;
+
+	for (i = 0; i < g->nr_call; i++)
+		if (g->call[i].func == func)
+			return true;
+	return func == 0;
+}
+
 void gen_program(struct gen_program *p, u64 seed, const struct gen_options *o)
 {
-	struct gen g = { .p = p, .o = o, .rng = seed };
+	struct gen g = { .p = p, .o = o, .rng = seed, .frame_bytes = FRAME_BYTES, .counter_bytes = COUNTER_BYTES };
 	u32 i;
 
 	p->len = 0;
-	g.base_bytes = o->packet ? 256 : o->buffer_bytes;
+	g.base_bytes = o->packet && !o->kernel ? 256 : o->buffer_bytes;
 	g.nr_func = o->calls ? 1 + gen_below(&g, GEN_FUNCS) : 1;
+	if (o->kernel)
+		gen_kernel_frame(&g);
 	for (g.func = 0; g.func < g.nr_func; g.func++)
-		function(&g, 2 + (g.func ? o->statements / g.nr_func / 2 : o->statements));
+		if (!o->kernel || is_called(&g, g.func))	/* the kernel takes no dead code */
+			function(&g, 2 + (g.func ? o->statements / g.nr_func / 2 : o->statements));
+	if (o->kernel)
+		gen_kernel_close(&g);
 	for (i = 0; i < g.nr_call; i++)
 		p->insn[g.call[i].at].imm = (s32)(g.start[g.call[i].func] - g.call[i].at - 1);
 }

@@ -36,6 +36,8 @@ struct gen_options {
 	bool calls;		/* local calls and helpers */
 	bool null;		/* an access near address 0 may occur */
 	bool escape;		/* forged addresses, forged helper arguments */
+	bool kernel;		/* what Linux 6.1's verifier takes, see gen_kernel.c; neither null nor escape */
+	bool forward;		/* no loops */
 	u64 hostile[GEN_MAX_HOSTILE];	/* addresses worth forging */
 	u32 nr_hostile;
 };
@@ -45,6 +47,15 @@ struct gen_program {
 	u32 len;
 };
 
+/*
+ * Programs for the kernel name memory and maps by these file descriptors, to be replaced: in
+ * LDDW with BPF_PSEUDO_MAP_VALUE the buffer, with BPF_PSEUDO_MAP_FD an array.
+ */
+#define GEN_FD_BUFFER	0x6d610001
+#define GEN_FD_ARRAY	0x6d610002
+#define GEN_ARRAY_ELEMENTS	8	/* the array's */
+#define GEN_ARRAY_BYTES		16	/* a value's */
+
 void gen_program(struct gen_program *p, u64 seed, const struct gen_options *o);
 
 /* The next number of a sequence that depends on *@state only. */
@@ -53,6 +64,7 @@ u64 gen_random(u64 *state);
 /* Inside the generator ----------------------------------------------------- */
 
 #define GEN_PENDING	12
+#define GEN_CALLS	64
 
 struct gen {
 	struct gen_program *p;
@@ -60,9 +72,11 @@ struct gen {
 	u64 rng;
 	u32 left;		/* statements still to make in this function */
 	u32 func, nr_func;
-	u32 start[GEN_FUNCS];
-	struct { u32 at, func; } call[64];	/* calls to be pointed at functions */
+	u32 start[2 * GEN_FUNCS];	/* the second half: what calls a function back */
+	struct { u32 at, func; bool callback; } call[GEN_CALLS];	/* calls to be pointed at functions */
 	u32 nr_call;
+	u32 frame_bytes;	/* that a function may use */
+	u32 counter_bytes;	/* of them, at the top: loop counters, and nothing else */
 	u32 calls_left;		/* local calls that this function may still make */
 	bool calls;		/* this function makes calls: nothing of value in R1-R5 */
 	u16 scalar;		/* registers that hold values */
@@ -91,6 +105,7 @@ u8 gen_src(struct gen *g);			/* a register that may be read */
 u8 gen_dst(struct gen *g);			/* a register that may be written */
 bool gen_temps(struct gen *g, u8 *r, u32 n);	/* @n different ones; false: there are not so many */
 void gen_kill(struct gen *g, u8 reg);		/* often: give @reg a value that has nothing to do with the old one */
+void gen_fresh(struct gen *g, u8 reg);		/* always */
 void gen_jump_pending_insn(struct gen *g, u8 code, u8 dst, u8 src, s32 imm);
 /* A forward jump to somewhere; arguments as those of gen_put(). */
 #define gen_jump_pending(g, code, dst, src, imm) do {				\
@@ -111,5 +126,12 @@ void gen_helper_call(struct gen *g);
 void gen_packet_load(struct gen *g);
 void gen_idiom(struct gen *g);
 u8 gen_condition(struct gen *g);	/* code of a conditional jump, register form or immediate */
+
+/* gen_kernel.c: what is different for the kernel. */
+void gen_kernel_frame(struct gen *g);		/* how much of the stack each function may have */
+void gen_kernel_open(struct gen *g);		/* a function's first instructions */
+void gen_kernel_helper(struct gen *g);
+void gen_kernel_callback(struct gen *g);	/* a call that calls back; gen_aim() was called for the LDDW that is first */
+void gen_kernel_close(struct gen *g);		/* after all functions */
 
 #endif

@@ -20,7 +20,7 @@ static void swap(struct gen *g, u8 dst)
 	static const s32 width[] = { 16, 32, 64 };
 	u8 code = BPF_ALU | BPF_END | (gen_one_in(g, 2) ? BPF_TO_BE : BPF_TO_LE);
 
-	if (gen_one_in(g, 3))
+	if (gen_one_in(g, 3) && !g->o->kernel)
 		code = BPF_ALU64 | BPF_END | BPF_TO_LE;
 	gen_put(g, code, dst, 0, 0, width[gen_below(g, 3)]);
 }
@@ -30,7 +30,8 @@ static void move(struct gen *g, u8 dst, u8 src)
 	static const s16 width[] = { 0, 0, 8, 16, 32 };
 	u8 class = alu_class(g);
 
-	gen_put(g, class | BPF_MOV | BPF_X, dst, src, width[gen_below(g, class == BPF_ALU64 ? 5 : 4)], 0);
+	gen_put(g, class | BPF_MOV | BPF_X, dst, src,
+		g->o->kernel ? 0 : width[gen_below(g, class == BPF_ALU64 ? 5 : 4)], 0);
 }
 
 void gen_alu(struct gen *g)
@@ -38,7 +39,7 @@ void gen_alu(struct gen *g)
 	static const u8 op[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR, BPF_AND, BPF_XOR, BPF_LSH, BPF_RSH, BPF_ARSH,
 				 BPF_LSH, BPF_RSH, BPF_ARSH, BPF_DIV, BPF_MOD, BPF_ADD, BPF_AND };
 	u8 fn = op[gen_below(g, ARRAY_SIZE(op))], dst = gen_dst(g), src = gen_src(g);
-	bool is_signed = (fn == BPF_DIV || fn == BPF_MOD) && gen_one_in(g, 2);
+	bool is_signed = !g->o->kernel && (fn == BPF_DIV || fn == BPF_MOD) && gen_one_in(g, 2);
 	u32 kind = gen_below(g, 16);
 
 	if (kind == 0)
@@ -70,6 +71,14 @@ struct place {
 
 static const u8 size_of[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
 
+/* The class of address arithmetic: the kernel's verifier knows no address of 32 bits. */
+static u8 address_class(struct gen *g)
+{
+	u8 class = alu_class(g);
+
+	return g->o->kernel ? BPF_ALU64 : class;
+}
+
 /* An address register made from a scalar: base + (scalar & mask), by either addition or lea-like forms. */
 static struct place computed_place(struct gen *g, u32 bytes)
 {
@@ -80,25 +89,28 @@ static struct place computed_place(struct gen *g, u32 bytes)
 		src = t;
 	gen_put(g, alu_class(g) | BPF_MOV | BPF_X, t, src, 0, 0);
 	gen_put(g, alu_class(g) | BPF_AND | BPF_K, t, 0, 0, (s32)(half - 8));
-	gen_put(g, alu_class(g) | BPF_ADD | BPF_X, t, g->base, 0, 0);
+	gen_put(g, address_class(g) | BPF_ADD | BPF_X, t, g->base, 0, 0);
 	return (struct place){ t, (s16)(gen_below(g, (half - 80) / bytes) * bytes) };
 }
 
 static struct place place(struct gen *g, u32 bytes)
 {
 	u32 n = gen_below(g, 10);
-	s16 step = (s16)bytes;
+	s16 step = (s16)bytes, low = g->o->kernel ? -(s16)g->frame_bytes : -256;
 	u8 t;
 
 	if (n < 4)
 		return (struct place){ g->base, (s16)(step * (s16)gen_below(g, (g->base_bytes - 88) / bytes)) };
 	if (n < 6)	/* below the loop counters */
-		return (struct place){ BPF_REG_10, (s16)(-64 - step * (1 + (s16)gen_below(g, 448 / bytes))) };
+		return (struct place){ BPF_REG_10, (s16)(-(s16)g->counter_bytes - step *
+			(1 + (s16)gen_below(g, (g->frame_bytes - g->counter_bytes) / bytes))) };
 	if (n < 8)
 		return computed_place(g, bytes);
 	t = gen_dst(g);
 	gen_put(g, BPF_ALU64 | BPF_MOV | BPF_X, t, n == 8 ? g->base : BPF_REG_10, 0, 0);
-	gen_put(g, alu_class(g) | BPF_ADD | BPF_K, t, 0, 0, n == 8 ? 64 : -256);
+	gen_put(g, address_class(g) | BPF_ADD | BPF_K, t, 0, 0, n == 8 ? 64 : low);
+	if (g->o->kernel)
+		return (struct place){ t, (s16)(step * (s16)gen_below(g, 32 / bytes)) };
 	return (struct place){ t, (s16)(step * ((s16)gen_below(g, 64 / bytes) - (s16)(gen_one_in(g, 2) ? 32 / bytes : 0))) };
 }
 
@@ -109,7 +121,7 @@ static void atomic(struct gen *g, u8 size, struct place p)
 	s32 fn = op[gen_below(g, ARRAY_SIZE(op))];
 	u8 src = fn & BPF_FETCH && fn != BPF_CMPXCHG ? gen_dst(g) : gen_src(g);
 
-	if (fn == BPF_CMPXCHG && !gen_can_write(g, 0))
+	if (fn == BPF_CMPXCHG && (!gen_can_write(g, 0) || (g->o->kernel && p.reg == 0)))
 		fn = BPF_ADD;
 	if (fn == BPF_CMPXCHG && gen_one_in(g, 2) && p.reg != 0) {	/* half of them succeed */
 		gen_put(g, BPF_LDX | BPF_MEM | size, 0, p.reg, p.off, 0);
@@ -128,7 +140,7 @@ static void access(struct gen *g, struct place p, u32 shift)
 	if (kind < 5)
 		gen_put(g, BPF_LDX | BPF_MEM | size, gen_dst(g), p.reg, p.off, 0);
 	else if (kind == 5)
-		gen_put(g, BPF_LDX | (shift < 3 ? BPF_MEMSX : BPF_MEM) | size, gen_dst(g), p.reg, p.off, 0);
+		gen_put(g, BPF_LDX | (shift < 3 && !g->o->kernel ? BPF_MEMSX : BPF_MEM) | size, gen_dst(g), p.reg, p.off, 0);
 	else if (kind < 8)
 		gen_put(g, BPF_STX | BPF_MEM | size, p.reg, gen_src(g), p.off, 0);
 	else if (kind < 10 || shift < 2)
@@ -137,11 +149,31 @@ static void access(struct gen *g, struct place p, u32 shift)
 		atomic(g, size, p);
 }
 
+/* For the kernel: a register that holds an address is no value before it got a new one. */
+static void access_typed(struct gen *g, struct place p, u32 shift)
+{
+	u16 bit = (u16)(1u << p.reg), had = g->scalar & bit;
+
+	if (had && gen_one_in(g, 3)) {
+		gen_put(g, BPF_LDX | BPF_MEM | size_of[shift], p.reg, p.reg, p.off, 0);
+		return;
+	}
+	g->scalar &= (u16)~bit;
+	access(g, p, shift);
+	g->scalar |= had;
+	if (had)
+		gen_fresh(g, p.reg);
+}
+
 void gen_memory(struct gen *g)
 {
 	u32 shift = gen_below(g, 4);
 
-	access(g, place(g, 1u << shift), shift);
+	/* two registers, so that one is left while an address is in the other */
+	if (!g->o->kernel)
+		access(g, place(g, 1u << shift), shift);
+	else if (__builtin_popcount(g->scalar & ~g->locked) > 1)
+		access_typed(g, place(g, 1u << shift), shift);
 }
 
 void gen_null(struct gen *g)
@@ -215,6 +247,10 @@ void gen_helper_call(struct gen *g)
 {
 	u8 reg, from;
 
+	if (g->o->kernel) {
+		gen_kernel_helper(g);
+		return;
+	}
 	switch (gen_below(g, 4)) {
 	case 0:
 		for (reg = 1; reg <= 5; reg++) {
@@ -277,8 +313,11 @@ static s16 near_off(struct gen *g, u32 bytes, u8 *base, u16 avoid)
 	if (g->o->escape && gen_one_in(g, 4) && edge_base(g, avoid, base))
 		return (s16)gen_below(g, 12);
 	if (gen_one_in(g, 3)) {
+		s32 room = (s32)(g->frame_bytes - g->counter_bytes - bytes);
+		s16 off = (s16)(-(s32)g->frame_bytes + (s32)gen_below(g, (u32)room));
+
 		*base = BPF_REG_10;
-		return (s16)(-512 + (s32)gen_below(g, 448 - bytes));
+		return g->o->kernel ? (s16)(off & -8) : off;
 	}
 	*base = g->base;
 	return (s16)gen_below(g, g->base_bytes - 88 - bytes);
@@ -460,7 +499,8 @@ static void load_use(struct gen *g)
 	if (!gen_temps(g, r, 2))
 		return;
 	off = near_off(g, 8, &base, (u16)(1u << r[0] | 1u << r[1]));
-	gen_put(g, BPF_LDX | (shift < 3 && gen_one_in(g, 4) ? BPF_MEMSX : BPF_MEM) | size_of[shift], r[0], base, off, 0);
+	gen_put(g, BPF_LDX | (shift < 3 && gen_one_in(g, 4) && !g->o->kernel ? BPF_MEMSX : BPF_MEM) | size_of[shift], r[0],
+		base, off, 0);
 	switch (gen_below(g, 3)) {
 	case 0:
 		gen_put(g, alu_class(g) | (gen_one_in(g, 2) ? BPF_ADD : BPF_XOR) | BPF_X, r[1], r[0], 0, 0);

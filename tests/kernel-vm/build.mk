@@ -1,0 +1,17 @@
+# Programs that run inside a VM against its kernel's JIT, and the BPF objects that they load; read by the Makefile.
+KVM_MAINS := $(shell grep -ls '^int main' tests/kernel-vm/*.c)
+KVM_NAMES := $(basename $(notdir $(KVM_MAINS)))
+KVM_HELPERS := $(call objects,$(filter-out $(KVM_MAINS),$(wildcard tests/kernel-vm/*.c)) tests/gen*.c tests/interp.c)
+KVM_BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernel-vm/*.bpf.c examples/*.bpf.c bench/*.bpf.c))
+
+kernel-vm: $(call in,$(KVM_NAMES:%=tests/kernel-vm/%)) $(KVM_BPF)	## build what runs in the kernel's VM
+
+$(BUILD)/tests/kernel-vm/helpers.a: $(KVM_HELPERS)
+	@mkdir -p $(@D) && rm -f $@
+	$(AR) rcs $@ $^
+
+# Static: the VM's image need not know what they are linked with.
+$(BUILD)/tests/kernel-vm/%: $(BUILD)/tests/kernel-vm/%.o $(BUILD)/tests/kernel-vm/helpers.a
+	$(LINK) -static -o $@ $^ -lbpf -lelf -lz -lpthread
+
+.PHONY: kernel-vm

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the programs of this folder ask of the kernel that they run on. */
+#ifndef MOAT_KERNEL_VM_SYS_H
+#define MOAT_KERNEL_VM_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+
+#include "../../jit/env.h"
+
+#define SYS_LOG	(1 << 20)
+
+/* What the verifier said of the last program that sys_load_logged() could not load. */
+extern char sys_log[SYS_LOG];
+
+/* Load a program: its file descriptor, or -errno. */
+int sys_load(enum bpf_prog_type type, const struct bpf_insn *insn, u32 len);
+/* The same, and once more with a log if it is refused. */
+int sys_load_logged(enum bpf_prog_type type, const struct bpf_insn *insn, u32 len);
+/* The same without any capability that BPF knows. */
+int sys_load_unprivileged(enum bpf_prog_type type, const struct bpf_insn *insn, u32 len);
+
+/* BPF_PROG_TEST_RUN on @bytes of @packet: 0 and the result in *@retval, or -errno. */
+int sys_run(int prog, const void *packet, u32 bytes, u32 repeat, u32 *retval);
+
+/* Bytes of machine code of @prog, all its functions; 0 if it is interpreted. */
+u32 sys_code_bytes(int prog);
+
+/* An array map of @n values of @bytes each; its memory at *@mem.  File descriptor or -errno. */
+int sys_array(u32 bytes, u32 n, void **mem);
+int sys_prog_array(u32 n);
+int sys_map_set(int map, u32 key, int value);
+
+/* Read or write a number below /proc/sys; a read that fails gives -errno. */
+long sys_read_number(const char *name);
+int sys_write(const char *name, const char *value);
+
+/* Stay on one CPU; its number. */
+int sys_pin(void);
+
+double sys_now(void);
+
+/* Number of loaded programs, or maps, in the whole system. */
+u32 sys_count_programs(void);
+u32 sys_count_maps(void);
+
+/* A network namespace of our own (and mounts), with lo up: 0 or -errno. */
+int sys_own_network(void);
+/* Run a command of the shell; true if it succeeded.  Its output is shown if it did not. */
+__attribute__((__format__(printf, 1, 2)))
+bool sys_shell(const char *fmt, ...);
+
+#endif
