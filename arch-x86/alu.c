@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Arithmetic, shifts, division, moves and byte swaps (RFC 9669 section 4). */
 #include "regs.h"
+#include "../jit/plan.h"
 
 /* The second operand in a register. */
 static enum x64_reg operand(struct moat *jit, const struct moat_op *op)
@@ -152,7 +153,7 @@ static void div_instruction(struct moat *jit, const struct moat_op *op, enum x64
 
 /*
  * dst = dst / src in RDX:RAX, which are R3 and R0: they are kept in TMP2 and
- * TMP unless they are the destination.  An operand that is one of them is read
+ * TMP unless they are the destination or nobody reads them any more.  An operand that is one of them is read
  * from its copy; an immediate (or the frame's offset) takes the place of the
  * destination, whose value is in RAX by then.
  */
@@ -162,10 +163,13 @@ static void divide(struct moat *jit, const struct moat_op *op)
 	enum x64_reg dst = x64_reg(op->dst), divisor = x64_reg(op->src);
 	bool value = op->has_imm || op->src == BPF_REG_10;
 	enum x64_reg result = op->fn == BPF_DIV ? X64_RAX : X64_RDX;
+	u16 live = moat_live_behind(jit, op->pc);
+	bool keep_rax = dst != X64_RAX && live & 1 << BPF_REG_0;
+	bool keep_rdx = dst != X64_RDX && live & 1 << BPF_REG_3;
 
-	if (dst != X64_RAX || (!value && divisor == X64_RAX))
+	if (keep_rax || (!value && divisor == X64_RAX))
 		x64_mov(b, X64_64, X64_TMP, X64_RAX);
-	if (dst != X64_RDX || (!value && divisor == X64_RDX))
+	if (keep_rdx || (!value && divisor == X64_RDX))
 		x64_mov(b, X64_64, X64_TMP2, X64_RDX);
 	if (dst != X64_RAX)
 		x64_mov(b, x64_width(op), X64_RAX, dst);
@@ -185,9 +189,9 @@ static void divide(struct moat *jit, const struct moat_op *op)
 
 	if (dst != result)
 		x64_mov(b, x64_width(op), dst, result);
-	if (dst != X64_RAX)
+	if (keep_rax)
 		x64_mov(b, X64_64, X64_RAX, X64_TMP);
-	if (dst != X64_RDX)
+	if (keep_rdx)
 		x64_mov(b, X64_64, X64_RDX, X64_TMP2);
 }
 
@@ -210,6 +214,10 @@ static void div_by_reg(struct moat *jit, const struct moat_op *op)
 	enum x64_reg src = x64_reg(op->src);
 	u32 zero, minus = 0, done, done2 = 0;
 
+	if (op->nonzero && !op->sx) {
+		divide(jit, op);
+		return;
+	}
 	x64_ins(b, X64_TEST_RM_R, x64_width(op), src, x64_r(src));
 	zero = x64_jcc_forward(b, X64_E);
 	if (op->sx) {
@@ -275,6 +283,10 @@ void x64_emit_mov(struct moat *jit, const struct moat_op *op)
 
 void x64_emit_imm64(struct moat *jit, const struct moat_op *op)
 {
+	if (op->asked) {
+		x64_kernel_address(jit, op);
+		return;
+	}
 	x64_load_imm(jit, x64_reg(op->dst), op->imm, op->split);
 }
 

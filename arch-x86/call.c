@@ -96,6 +96,10 @@ static void call_helper_directly(struct moat *jit, const struct moat_op *op)
 
 void x64_emit_helper(struct moat *jit, const struct moat_op *op)
 {
+	if (jit->opt->kernel) {
+		x64_kernel_call(jit, op);
+		return;
+	}
 	if (jit->opt->mode == MOAT_MODE_NONE) {
 		call_helper_directly(jit, op);
 		return;
@@ -211,6 +215,10 @@ void x64_emit_tail(struct moat *jit, const struct moat_op *op)
 	struct moat_buf *b = &jit->buf;
 	u32 none;
 
+	if (jit->opt->kernel) {
+		x64_kernel_tail(jit, op);
+		return;
+	}
 	x64_leave(jit, ARGS_LIVE, op->pc);
 	x64_call_out(jit, op, jit->opt->tail, op->imm);
 	x64_ins(b, X64_TEST_RM_R, X64_64, X64_RAX, x64_r(X64_RAX));

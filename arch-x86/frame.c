@@ -9,7 +9,8 @@ static bool uses_segment(const struct moat *jit)
 
 static bool uses_r12(const struct moat *jit)
 {
-	return jit->uses_loop || (jit->uses_cage && jit->form == MOAT_BASE_REGISTER);
+	return (jit->uses_loop && jit->opt->mode != MOAT_MODE_NONE) ||
+	       (jit->uses_cage && jit->form == MOAT_BASE_REGISTER);
 }
 
 /*
@@ -155,7 +156,9 @@ static void callback_entry(struct moat *jit, const struct moat_func *func)
 
 void x64_prologue(struct moat *jit, const struct moat_func *func)
 {
-	if (func->start == 0)
+	if (jit->opt->kernel)
+		x64_kernel_prologue(jit);
+	else if (func->start == 0)
 		enter_image(jit, X64_RDX, jit->opt->entry_args, 0);
 	else
 		callback_entry(jit, func);
@@ -163,7 +166,9 @@ void x64_prologue(struct moat *jit, const struct moat_func *func)
 
 void x64_epilogue(struct moat *jit, const struct moat_func *func)
 {
-	if (func->start == 0)
+	if (jit->opt->kernel)
+		x64_kernel_epilogue(jit);
+	else if (func->start == 0)
 		leave_image(jit, func->end - 1);
 	else
 		x64_local_exit(jit, func);

@@ -74,17 +74,27 @@ void x64_emit_store(struct moat *jit, const struct moat_op *op)
 
 /*
  * Fetching and, or, xor: x86 has no such instruction, so a cmpxchg loop.  The
- * old value must be in RAX (R0), which is kept in R12 meanwhile, as is the
- * operand when it is R0 itself.  In the register form R12 is the cage base:
- * the address is put together in TMP2 first and gives the base back after,
- * because a cage is 4 GiB aligned.
+ * old value must be in RAX (R0), which is kept meanwhile, as is the operand
+ * when it is R0 itself: in mode none, where addresses need no register, in
+ * TMP2, else in R12.  In the register form R12 is the cage base: the address
+ * is put together in TMP2 first and gives the base back after, because a cage
+ * is 4 GiB aligned.
  */
+static enum x64_reg loop_keep(const struct moat *jit)
+{
+	return jit->opt->mode == MOAT_MODE_NONE ? X64_TMP2 : X64_CAGE;
+}
+
 static struct x64_rm loop_operand(struct moat *jit, const struct moat_op *op)
 {
 	struct moat_buf *b = &jit->buf;
 	enum x64_reg base = x64_reg(op->dst);
 	struct x64_rm rm = x64_operand(jit, op, op->dst);
 
+	if (jit->opt->mode == MOAT_MODE_NONE) {
+		rm.base = base == X64_RAX ? loop_keep(jit) : base;
+		return rm;
+	}
 	if (jit->basereg && jit->form == MOAT_BASE_REGISTER) {
 		x64_ins(b, X64_LEA, X64_64, X64_TMP2, rm);
 		return x64_at(X64_TMP2, 0);
@@ -114,20 +124,20 @@ static void fetch_loop(struct moat *jit, const struct moat_op *op, enum x64_op f
 {
 	struct moat_buf *b = &jit->buf;
 	enum x64_size size = op->bytes == 8 ? X64_64 : X64_32;
-	enum x64_reg src = x64_reg(op->src);
+	enum x64_reg src = x64_reg(op->src), kept = loop_keep(jit);
 	struct x64_rm rm = loop_operand(jit, op);
 	u32 again;
 
-	x64_mov(b, X64_64, X64_CAGE, X64_RAX);
+	x64_mov(b, X64_64, kept, X64_RAX);
 	x64_ins(b, X64_MOV_R_RM, size, X64_RAX, rm);
 	again = b->len;
 	x64_mov(b, size, X64_TMP, X64_RAX);
-	x64_ins(b, fn, size, src == X64_RAX ? X64_CAGE : src, x64_r(X64_TMP));
+	x64_ins(b, fn, size, src == X64_RAX ? kept : src, x64_r(X64_TMP));
 	x64_lock(b, X64_CMPXCHG_RM_R, size, X64_TMP, rm);
 	x64_jcc_short(b, X64_NE, again);
 	if (src != X64_RAX) {
 		x64_mov(b, size, src, X64_RAX);
-		x64_mov(b, X64_64, X64_RAX, X64_CAGE);
+		x64_mov(b, X64_64, X64_RAX, kept);
 	}
 	if (jit->basereg && jit->form == MOAT_BASE_REGISTER)
 		restore_cage(jit);
@@ -143,6 +153,15 @@ static void atomic_plain(struct moat *jit, const struct moat_op *op, enum x64_op
 	x64_ins(&jit->buf, fn, op->bytes == 8 ? X64_64 : X64_32, src, rm);
 }
 
+/* Does slot @i do nothing but clear the upper half of R0?  The kernel's verifier puts that behind a 32-bit CMPXCHG. */
+static bool clears_upper(const struct moat *jit, u32 i)
+{
+	const struct moat_op *op = &jit->op[i];
+
+	return i < jit->len && op->kind == MOAT_MOV && !op->has_imm && !op->bytes && !op->is64 &&
+	       op->dst == BPF_REG_0 && op->src == BPF_REG_0;
+}
+
 void x64_emit_atomic(struct moat *jit, const struct moat_op *op)
 {
 	switch (op->imm) {
@@ -154,7 +173,7 @@ void x64_emit_atomic(struct moat *jit, const struct moat_op *op)
 	case BPF_XCHG:			atomic_plain(jit, op, X64_XCHG_RM_R); break;
 	case BPF_CMPXCHG:
 		atomic_plain(jit, op, X64_CMPXCHG_RM_R);
-		if (op->bytes == 4)	/* a success does not write EAX */
+		if (op->bytes == 4 && !clears_upper(jit, op->pc + 1))	/* a success does not write EAX */
 			x64_mov(&jit->buf, X64_32, X64_RAX, X64_RAX);
 		break;
 	case BPF_AND | BPF_FETCH:	fetch_loop(jit, op, X64_AND_RM_R); break;

@@ -23,6 +23,7 @@ static const u8 x64_of_bpf[] = {
 	[BPF_REG_0] = X64_RAX, [BPF_REG_1] = X64_RDI, [BPF_REG_2] = X64_RSI, [BPF_REG_3] = X64_RDX,
 	[BPF_REG_4] = X64_RCX, [BPF_REG_5] = X64_R8, [BPF_REG_6] = X64_RBX, [BPF_REG_7] = X64_R13,
 	[BPF_REG_8] = X64_R14, [BPF_REG_9] = X64_R15, [BPF_REG_10] = X64_RBP,
+	[MOAT_REG_AX] = X64_R9,		/* in the kernel, where there is no fuel */
 };
 
 /* The host's stack frame of an image, from RSP. */
@@ -85,6 +86,17 @@ void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 
 void x64_clear_args(struct moat *jit);
 void x64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func *callee);
 void x64_local_exit(struct moat *jit, const struct moat_func *func);
+
+/* kframe.c, kernel.c: the forms that images for the kernel have */
+void x64_kernel_prologue(struct moat *jit);
+void x64_kernel_epilogue(struct moat *jit);
+/* Undo the prologue down to where tail calls enter, with the counter in RAX. */
+void x64_kernel_unwind(struct moat *jit);
+/* The 8 bytes of the tail-call counter, which is their upper half. */
+struct x64_rm x64_kernel_counter(const struct moat *jit);
+void x64_kernel_call(struct moat *jit, const struct moat_op *op);
+void x64_kernel_tail(struct moat *jit, const struct moat_op *op);
+void x64_kernel_address(struct moat *jit, const struct moat_op *op);
 
 #define X64_DECLARE(K, f)	void x64_emit_##f(struct moat *jit, const struct moat_op *op);
 MOAT_KINDS(X64_DECLARE)

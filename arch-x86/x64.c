@@ -157,10 +157,15 @@ void x64_mov_imm(struct moat_buf *b, enum x64_reg to, s64 imm)
 		x64_ins(b, X64_MOV_RM_I, X64_64, 0, x64_r(to));
 		moat_put(b, imm, 4);
 	} else {
-		moat_put(b, 0x48 | to >> 3, 1);
-		moat_put(b, 0xb8 | (to & 7), 1);
-		moat_put(b, imm, 8);
+		x64_mov_imm64(b, to, imm);
 	}
+}
+
+void x64_mov_imm64(struct moat_buf *b, enum x64_reg to, u64 imm)
+{
+	moat_put(b, 0x48 | to >> 3, 1);
+	moat_put(b, 0xb8 | (to & 7), 1);
+	moat_put(b, imm, 8);
 }
 
 static void put_short(struct moat_buf *b, u8 opcode, enum x64_reg reg)
@@ -215,9 +220,35 @@ void x64_nop(struct moat_buf *b)
 	moat_put(b, 0x90, 1);
 }
 
+void x64_nop5(struct moat_buf *b)
+{
+	moat_put(b, 0x0000441f0f, 5);
+}
+
+void x64_int3(struct moat_buf *b)
+{
+	moat_put(b, 0xcc, 1);
+}
+
+void x64_leave_frame(struct moat_buf *b)
+{
+	moat_put(b, 0xc9, 1);
+}
+
 void x64_lfence(struct moat_buf *b)
 {
 	moat_put(b, 0xe8ae0f, 3);
+}
+
+void x64_endbr64(struct moat_buf *b)
+{
+	moat_put(b, 0xfa1e0ff3, 4);
+}
+
+/* A nop where the CPU does not know it. */
+void x64_ibhf(struct moat_buf *b)
+{
+	moat_put(b, 0xf81e0f48f3, 5);
 }
 
 void x64_alu_imm(struct moat_buf *b, u8 digit, enum x64_size size, struct x64_rm rm, s32 imm)
@@ -271,20 +302,30 @@ void x64_jmp_short(struct moat_buf *b, u32 to)
 	put_rel8(b, to);
 }
 
-void x64_call(struct moat_buf *b, u64 address, bool far)
+static void put_out(struct moat_buf *b, u8 opcode, u64 address)
 {
 	s64 disp = address - (b->pc + b->len + 5);
 
+	if (b->base && !fits_signed(disp, 32))
+		moat_fail(b, -ERANGE);
+	moat_put(b, opcode, 1);
+	moat_put(b, disp, 4);
+}
+
+void x64_jmp_out(struct moat_buf *b, u64 address)
+{
+	put_out(b, 0xe9, address);
+}
+
+void x64_call(struct moat_buf *b, u64 address, bool far)
+{
 	if (far) {
 		moat_put(b, 0xb848, 2);
 		moat_put(b, address, 8);
 		x64_ins(b, X64_CALL_RM, X64_32, 0, x64_r(X64_RAX));
 		return;
 	}
-	if (b->base && !fits_signed(disp, 32))
-		moat_fail(b, -ERANGE);
-	moat_put(b, 0xe8, 1);
-	moat_put(b, disp, 4);
+	put_out(b, 0xe8, address);
 }
 
 void x64_lea_code(struct moat_buf *b, enum x64_reg reg, u32 to)

@@ -25,6 +25,7 @@ enum x64_cpu {
 	X64_BMI2	= 1,	/* shlx, shrx, sarx, rorx */
 	X64_MOVBE	= 2,
 	X64_FSGSBASE	= 4,	/* wrgsbase, and the kernel allows it */
+	X64_IBT		= 8,	/* images for the kernel have landing pads (endbr64) */
 };
 
 /* Layout of enum x64_op: bits 0-7 opcode, 8-9 map, 10-11 mandatory prefix, 12-15 digit + 1, 16 byte operand. */
@@ -130,6 +131,8 @@ void x64_vex(struct moat_buf *b, enum x64_op op, enum x64_size size, enum x64_re
 void x64_mov(struct moat_buf *b, enum x64_size size, enum x64_reg to, enum x64_reg from);
 /* Shortest form that sets all 64 bits of @to to @imm.  Changes flags. */
 void x64_mov_imm(struct moat_buf *b, enum x64_reg to, s64 imm);
+/* The same in 10 bytes, whatever @imm is. */
+void x64_mov_imm64(struct moat_buf *b, enum x64_reg to, u64 imm);
 void x64_push(struct moat_buf *b, enum x64_reg reg);
 void x64_pop(struct moat_buf *b, enum x64_reg reg);
 void x64_bswap(struct moat_buf *b, enum x64_size size, enum x64_reg reg);
@@ -138,7 +141,12 @@ void x64_ud2(struct moat_buf *b);
 void x64_wrpkru(struct moat_buf *b);
 void x64_rdpkru(struct moat_buf *b);
 void x64_nop(struct moat_buf *b);
+void x64_nop5(struct moat_buf *b);	/* one instruction of 5 bytes */
+void x64_int3(struct moat_buf *b);
+void x64_leave_frame(struct moat_buf *b);	/* mov rsp, rbp; pop rbp */
 void x64_lfence(struct moat_buf *b);
+void x64_endbr64(struct moat_buf *b);
+void x64_ibhf(struct moat_buf *b);
 
 /*
  * Group 1 arithmetic with an immediate in its shortest form; @digit as in the
@@ -153,6 +161,8 @@ void x64_jcc_short(struct moat_buf *b, enum x64_cc cc, u32 to);	/* 2 bytes, chec
 void x64_jmp_short(struct moat_buf *b, u32 to);			/* 2 bytes, checked */
 /* Call of an absolute address out of the image: 5 bytes if in reach, else through RAX.  Fixed by @far. */
 void x64_call(struct moat_buf *b, u64 address, bool far);
+/* Jump to an absolute address out of the image, 5 bytes. */
+void x64_jmp_out(struct moat_buf *b, u64 address);
 /* lea reg, [rip + to - end] */
 void x64_lea_code(struct moat_buf *b, enum x64_reg reg, u32 to);
 

@@ -25,16 +25,19 @@ static void *carve(struct area *a, size_t n, size_t each)
 }
 
 /* Every table of a compilation, for @len slots: at most so many of each kind can come out of one slot. */
-static size_t tables(struct moat *jit, u32 len, void *work)
+static size_t tables(struct moat *jit, u32 len, bool kernel, void *work)
 {
+	u32 funcs = kernel ? 1 : MOAT_MAX_FUNCS;
 	struct area a = { .at = work };
 
 	jit->op = carve(&a, len, sizeof(*jit->op));
 	jit->live = carve(&a, len, sizeof(*jit->live));
 	jit->slot = carve(&a, len + 1, sizeof(*jit->slot));
-	jit->func = carve(&a, MOAT_MAX_FUNCS, sizeof(*jit->func));
-	jit->func_entry = carve(&a, MOAT_MAX_FUNCS, sizeof(u32));
-	jit->func_local = carve(&a, MOAT_MAX_FUNCS, sizeof(u32));
+	jit->func = carve(&a, funcs, sizeof(*jit->func));
+	jit->func_entry = carve(&a, funcs, sizeof(u32));
+	jit->func_local = carve(&a, funcs, sizeof(u32));
+	if (kernel)
+		return a.bytes;
 	jit->site = carve(&a, len, sizeof(*jit->site));
 	jit->trap = carve(&a, 3 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(*jit->trap));
 	jit->gate_at = carve(&a, 4 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(u32));
@@ -46,7 +49,14 @@ size_t moat_work_bytes(u32 len)
 {
 	struct moat jit;
 
-	return tables(&jit, len, NULL);
+	return tables(&jit, len, false, NULL);
+}
+
+size_t moat_kernel_work_bytes(u32 len)
+{
+	struct moat jit;
+
+	return tables(&jit, len, true, NULL);
 }
 
 /* Every instruction starts a pass with these. */
@@ -93,7 +103,7 @@ static void emit_tables(struct moat *jit)
 
 	for (i = 0; i < jit->pad; i++)
 		jit->arch->trap(jit);
-	jit->returns_at = jit->buf.len;
+	jit->returns_at = jit->text_bytes = jit->buf.len;
 	jit->arch->returns(jit);
 	start = jit->buf.len;
 	jit->traps_at = start;
@@ -119,7 +129,7 @@ static void measure_slot(struct moat *jit, u32 i)
 /* Lengths of all bodies and tables, then places. */
 static int measure(struct moat *jit)
 {
-	u32 f, i, before, code;
+	u32 f, i, before;
 
 	start_pass(jit, NULL, 0, 0);
 	for (f = 0; f < jit->nr_func; f++) {
@@ -131,13 +141,9 @@ static int measure(struct moat *jit)
 			measure_slot(jit, i);
 	}
 	jit->max_return = jit->nr_return;
-	code = moat_layout(jit->slot, jit->len, &jit->arch->reach);
-	before = jit->buf.len;
+	jit->buf.len = moat_layout(jit->slot, jit->len, &jit->arch->reach);
 	emit_tables(jit);
-	jit->bytes = code + (jit->buf.len - before);
-	/* The tables were measured behind unplaced code: their places follow from the end of the code. */
-	jit->returns_at += code - before;
-	jit->traps_at += code - before;
+	jit->bytes = jit->buf.len;
 	return jit->buf.err;
 }
 
@@ -159,20 +165,21 @@ static void place_entries(struct moat *jit)
 int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
 	      const struct moat_options *opt, void *work)
 {
-	struct moat_known known = { .insn = insn, .helper = opt->known, .arg = opt->arg };
+	struct moat_known known = { .insn = insn, .helper = opt->known, .arg = opt->arg, .kernel = opt->kernel };
+	u32 max = opt->kernel ? MOAT_MAX_KERNEL_INSNS : MOAT_MAX_INSNS;
 	int err;
 
 	memset(jit, 0, sizeof(*jit));
-	if (!len || len > MOAT_MAX_INSNS) {
-		moat_logf(&opt->log, "a program has 1 to %u instructions, not %u", MOAT_MAX_INSNS, len);
+	if (!len || len > max) {
+		moat_logf(&opt->log, "a program has 1 to %u instructions, not %u", max, len);
 		return len ? -E2BIG : -EINVAL;
 	}
-	tables(jit, len, work);
+	tables(jit, len, opt->kernel, work);
 	jit->opt = opt;
 	jit->arch = opt->arch;
 	jit->len = len;
 
-	err = moat_decode(jit->op, insn, len, &opt->log);
+	err = (opt->kernel ? moat_decode_kernel : moat_decode)(jit->op, insn, len, &opt->log);
 	if (!err)
 		err = moat_validate(jit->op, len, &known, jit->func, &jit->nr_func, &opt->log);
 	if (!err)

@@ -143,9 +143,14 @@ static const char *check_fields(const struct bpf_insn *insn, u8 fields)
 		return "reserved field off is not zero";
 	if (!(fields & F_IMM) && insn->imm)
 		return "reserved field imm is not zero";
-	if (insn->dst_reg > BPF_REG_10)
+	return NULL;
+}
+
+static const char *check_registers(const struct bpf_insn *insn, u8 last)
+{
+	if (insn->dst_reg > last)
 		return "there is no such dst register";
-	if (insn->src_reg > BPF_REG_10)
+	if (insn->src_reg > last)
 		return "there is no such src register";
 	return NULL;
 }
@@ -292,8 +297,19 @@ static refine_fn *const refine[MOAT_NR_KINDS] = {
 	[MOAT_HELPER]	= refine_call,
 };
 
-/* Decode one instruction.  NULL, or the rule that is broken. */
-static const char *decode_one(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
+static void fill(struct moat_op *op, const struct opcode *row, const struct bpf_insn *insn, u32 pc)
+{
+	*op = (struct moat_op) {
+		.pc = pc, .kind = row->kind, .fn = row->fn, .bytes = row->bytes,
+		.dst = insn->dst_reg, .src = insn->src_reg, .off = insn->off, .imm = insn->imm,
+		.is64 = row->is64, .has_imm = row->has_imm, .sx = row->sx,
+	};
+}
+
+/* Decode one instruction, @left slots before the end.  NULL, or the rule that is broken. */
+typedef const char *decode_fn(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left);
+
+static const char *decode_user(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
 {
 	const struct opcode *row = &opcodes[insn->code];
 	const char *broken;
@@ -301,24 +317,105 @@ static const char *decode_one(struct moat_op *op, const struct bpf_insn *insn, u
 	if (row->kind == MOAT_BAD)
 		return "there is no such instruction";
 	broken = check_fields(insn, row->fields);
+	if (!broken)
+		broken = check_registers(insn, BPF_REG_10);
 	if (broken)
 		return broken;
-	*op = (struct moat_op) {
-		.pc = pc, .kind = row->kind, .fn = row->fn, .bytes = row->bytes,
-		.dst = insn->dst_reg, .src = insn->src_reg, .off = insn->off, .imm = insn->imm,
-		.is64 = row->is64, .has_imm = row->has_imm, .sx = row->sx,
-	};
+	fill(op, row, insn, pc);
 	return refine[row->kind] ? refine[row->kind](op, insn, left) : NULL;
 }
 
-int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
-		const struct moat_log *log)
+/* For the kernel ---------------------------------------------------------- */
+
+#define PROBE(size, n)							\
+	{ BPF_LDX | MOAT_PROBE_MEM | (size),				\
+	  { .kind = MOAT_PROBE, .bytes = (n), .fields = F_DST | F_SRC | F_OFF } }
+
+/* What only the kernel's verifier makes. */
+static const struct {
+	u8 code;
+	struct opcode row;
+} kernel_opcodes[] = {
+	PROBE(BPF_B, 1),
+	PROBE(BPF_H, 2),
+	PROBE(BPF_W, 4),
+	PROBE(BPF_DW, 8),
+	{ BPF_ST | MOAT_NOSPEC, { .kind = MOAT_BARRIER } },
+	{ BPF_JMP | MOAT_TAIL_CALL, { .kind = MOAT_TAIL, .fields = F_IMM } },
+};
+
+static const struct opcode *kernel_row(u8 code)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(kernel_opcodes); i++)
+		if (kernel_opcodes[i].code == code)
+			return &kernel_opcodes[i].row;
+	return &opcodes[code];
+}
+
+/* @insn with zeros in the fields that it does not have: the verifier leaves notes there. */
+static struct bpf_insn without_notes(const struct bpf_insn *insn, u8 fields)
+{
+	return (struct bpf_insn) {
+		.code = insn->code,
+		.dst_reg = fields & F_DST ? insn->dst_reg : 0,
+		.src_reg = fields & F_SRC ? insn->src_reg : 0,
+		.off = fields & F_OFF ? insn->off : 0,
+		.imm = fields & F_IMM ? insn->imm : 0,
+	};
+}
+
+static const char *kernel_wide(struct moat_op *op, const struct bpf_insn *insn, u32 left)
+{
+	op->src = 0;
+	if (left < 2)
+		return "the second half of a wide instruction is missing";
+	if (insn->src_reg && insn->src_reg != BPF_PSEUDO_FUNC)
+		return "address was not resolved by the verifier";
+	op->asked = insn->src_reg == BPF_PSEUDO_FUNC;
+	op->imm = op->asked ? 0 : (s64)((u64)(u32)insn[1].imm << 32 | (u32)insn->imm);
+	return NULL;
+}
+
+static const char *kernel_call(struct moat_op *op, const struct bpf_insn *insn)
+{
+	if (insn->src_reg > BPF_PSEUDO_KFUNC_CALL)
+		return "src_reg must be 0 (helper), 1 (subprogram) or 2 (kernel function)";
+	op->fn = insn->src_reg;
+	op->src = 0;
+	op->imm = 0;
+	return NULL;
+}
+
+static const char *decode_kernel(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
+{
+	const struct opcode *row = kernel_row(insn->code);
+	struct bpf_insn clean = without_notes(insn, row->fields);
+	const char *broken = check_registers(&clean, MOAT_REG_AX);
+
+	if (row->kind == MOAT_BAD || row->kind == MOAT_PACKET)
+		return "there is no such instruction";
+	if (broken)
+		return broken;
+	fill(op, row, &clean, pc);
+	if (row->kind == MOAT_IMM64)
+		return kernel_wide(op, insn, left);
+	if (row->kind == MOAT_HELPER)
+		return kernel_call(op, insn);
+	return refine[row->kind] ? refine[row->kind](op, &clean, left) : NULL;
+}
+
+/* Programs ---------------------------------------------------------------- */
+
+static int decode(struct moat_op *op, const struct bpf_insn *insn, u32 len, decode_fn *one,
+		  const struct moat_log *log)
 {
 	char text[MOAT_TEXT];
 	u32 pc;
 
 	for (pc = 0; pc < len; pc++) {
-		const char *broken = decode_one(&op[pc], &insn[pc], pc, len - pc);
+		const char *broken = one(&op[pc], &insn[pc], pc, len - pc);
 
 		if (broken) {
 			moat_logf(log, "insn %u: %s: %s", pc, moat_text(text, &insn[pc], len - pc),
@@ -331,4 +428,16 @@ int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
 		}
 	}
 	return 0;
+}
+
+int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
+		const struct moat_log *log)
+{
+	return decode(op, insn, len, decode_user, log);
+}
+
+int moat_decode_kernel(struct moat_op *op, const struct bpf_insn *insn, u32 len,
+		       const struct moat_log *log)
+{
+	return decode(op, insn, len, decode_kernel, log);
 }

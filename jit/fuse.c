@@ -9,7 +9,7 @@
  */
 #include "plan.h"
 
-#define ALL_LIVE	0x07ff
+#define ALL_LIVE	0x0fff
 #define MAX_PASSES	8
 
 #define REG_BIT(r)		((u16)(1 << (r)))
@@ -35,6 +35,7 @@ u16 moat_op_defs(const struct moat_op *op)
 	case MOAT_JUMP:
 	case MOAT_EXIT:
 	case MOAT_NOP:
+	case MOAT_BARRIER:
 		return 0;
 	case MOAT_ATOMIC:
 		return op->imm == BPF_CMPXCHG ? REG_BIT(BPF_REG_0) : op->imm & BPF_FETCH ? REG_BIT(op->src) : 0;
@@ -60,6 +61,7 @@ u16 moat_op_uses(const struct moat_op *op)
 	case MOAT_MOV:
 	case MOAT_LOAD:
 		return op->has_imm ? 0 : REG_BIT(op->src);
+	case MOAT_PROBE:
 	case MOAT_GATHER:
 	case MOAT_ROTATE:
 		return REG_BIT(op->src);
@@ -83,6 +85,11 @@ static u16 live_out(const struct moat *jit, u32 i)
 	return out & ALL_LIVE;
 }
 
+u16 moat_live_behind(const struct moat *jit, u32 i)
+{
+	return jit->opt->plain ? ALL_LIVE : live_out(jit, i);
+}
+
 static bool live_pass(struct moat *jit)
 {
 	bool changed = false;
@@ -93,7 +100,7 @@ static bool live_pass(struct moat *jit)
 		u16 in = moat_op_uses(op) | (live_out(jit, i) & ~moat_op_defs(op));
 
 		if ((jit->live[i] & ALL_LIVE) != in) {
-			jit->live[i] = (jit->live[i] & MOAT_TARGET) | in;
+			jit->live[i] = (jit->live[i] & ~ALL_LIVE) | in;
 			changed = true;
 		}
 	}
@@ -109,7 +116,7 @@ void moat_find_targets(struct moat *jit)
 
 		if (op->kind == MOAT_BRANCH || op->kind == MOAT_JUMP || op->kind == MOAT_LOCAL ||
 		    op->kind == MOAT_FUNC)
-			jit->live[op->target] |= MOAT_TARGET;
+			jit->live[op->target] |= jit->live[op->target] & MOAT_TARGET ? MOAT_TARGETS : MOAT_TARGET;
 	}
 }
 
@@ -192,7 +199,7 @@ static bool fuse_branch(struct moat *jit, u32 i)
 enum part { OTHER, COPY, LEFT, RIGHT };
 
 struct rotate {
-	u8 part[11], count[11];		/* what each register holds of the root */
+	u8 part[MOAT_REGS], count[MOAT_REGS];		/* what each register holds of the root */
 	u16 written;
 	u8 root;
 };
@@ -266,7 +273,7 @@ struct bytes {
 };
 
 struct gather {
-	struct bytes reg[11];
+	struct bytes reg[MOAT_REGS];
 	u16 temps;		/* registers that hold bytes */
 	u16 others;		/* registers of the bystanders */
 	u8 base, loads;

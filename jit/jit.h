@@ -126,6 +126,7 @@ struct moat {
 	struct moat_mark *mark;	/* by start; NULL unless the caller set it and max_mark before moat_emit() */
 	u32 nr_mark, max_mark;
 	u32 bytes;		/* size of the image */
+	u32 text_bytes;		/* kernel: of its instructions, which data may follow: prog->jited_len */
 	u32 traps_at;		/* code offset of the first trap instruction */
 	u32 returns_at;		/* code offset of the return-site table */
 	u32 nr_return, max_return;	/* sites so far in this pass, and in all */
@@ -134,6 +135,7 @@ struct moat {
 	u8 form;		/* chosen: enum moat_base_form */
 	u16 regs;		/* BPF registers named anywhere */
 	bool tail_reachable;	/* kernel: keeps a tail-call counter */
+	bool has_tail;		/* kernel, arm64: makes a tail call */
 	u32 tail_entry;		/* kernel: code offset where tail calls enter; set by moat_emit() */
 	bool uses_cage, uses_fuel, uses_frame, uses_loop, calls, has_local;
 	u32 *gate_at;		/* code offsets of the rights-changing instructions of the gates */

@@ -28,7 +28,7 @@
  *   placed at) may make bytes differ.  The fields of struct moat_kernel and
  *   struct moat_options must not change in between; opt->arg may.
  * - Every moat_emit() calls the callbacks anew, once for each place, in the
- *   order of the code.
+ *   order of the code; address() perhaps only once for all calls of a helper.
  * slot[] is final after moat_plan(): slot[i].start is where the code of BPF
  * instruction i begins and slot[i + 1].start where it ends.
  */
@@ -64,6 +64,10 @@ struct moat_kernel {
 
 	/* arm64 */
 	u64 dummy_tramp;	/* where the entry hook's long jump leads at first */
+	bool history_hint;	/* at exit: CLRBHB */
+	u8 history_loops;	/* at exit: so many taken branches; 0: none */
+	u32 history_call;	/* at exit: the instruction that calls the firmware (HVC or SMC); 0: none */
+	u32 history_function;	/* what it is asked for, in W0: ARM_SMCCC_ARCH_WORKAROUND_3 */
 
 	/*
 	 * The address that the instruction at @pc names: the function of a call (helper, kfunc or

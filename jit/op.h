@@ -56,7 +56,7 @@ enum moat_swap { SWAP_LE, SWAP_BE, SWAP_ALWAYS };
  * of SWAP, src of IMM64 and of calls.
  */
 struct moat_op {
-	u32 pc, target;		/* BPF instruction indices; target: jumps, calls, FUNC */
+	u32 pc, target;		/* BPF instruction indices; target: jumps, calls, FUNC; kernel's calls: the backend's own */
 	s64 imm;
 	s16 off;
 	u8 kind;		/* enum moat_kind */
@@ -67,6 +67,7 @@ struct moat_op {
 	bool has_imm;		/* the second operand is imm, else src */
 	bool sx;		/* signed, or sign-extending */
 	bool asked;		/* IMM64: see there */
+	bool nonzero;		/* DIV: a branch has seen that src is not 0 */
 	u8 guard;		/* memory: enum moat_guard, set by the plan */
 	u8 kept;		/* of guard CAGE: which register keeps cage + (u32)base, from 1; 0: none */
 	bool keeps;		/* this access computes it */
@@ -83,6 +84,7 @@ struct moat_op {
 #define MOAT_MAX_FRAMES		8
 #define MOAT_FRAME_BYTES	512	/* what one function may address below R10 */
 #define MOAT_MAX_INSNS		1000000
+#define MOAT_MAX_KERNEL_INSNS	(1 << 24)	/* the verifier may make more of what it was given */
 
 /* One function of a program: the main function, local calls, callbacks. */
 struct moat_func {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Which guard each access gets, and what the image as a whole needs. */
 #include "plan.h"
+#include "kernel.h"
 
 static struct moat_verdict verdict(enum moat_guard guard, const char *why)
 {
@@ -60,6 +61,7 @@ static bool reads_src(const struct moat_op *op)
 {
 	switch (op->kind) {
 	case MOAT_LOAD:
+	case MOAT_PROBE:
 	case MOAT_GATHER:
 	case MOAT_ATOMIC:
 	case MOAT_LEA:
@@ -85,7 +87,7 @@ u16 moat_op_regs(const struct moat_op *op)
 {
 	u16 regs = reads_src(op) ? 1 << op->src : 0;
 
-	if (op->kind == MOAT_NOP || op->kind == MOAT_JUMP)
+	if (op->kind == MOAT_NOP || op->kind == MOAT_JUMP || op->kind == MOAT_BARRIER)
 		return 0;
 	if (moat_is_call(op))
 		return regs | 0x3f;	/* R0-R5 */
@@ -155,11 +157,14 @@ static void summarise(struct moat *jit)
 			jit->uses_fuel |= is_loop(op) || op->kind == MOAT_LOCAL || op->kind == MOAT_FUNC;
 			jit->uses_loop |= is_fetch_loop(op);
 			jit->uses_cage |= op->guard == MOAT_GUARD_CAGE;
+			jit->tail_reachable |= op->kind == MOAT_TAIL;
 		}
 		jit->regs |= func->regs;
 		jit->calls |= func->calls || func->is_callback;
 	}
-	jit->uses_fuel &= jit->opt->fuel;
+	if (jit->opt->kernel)
+		jit->tail_reachable |= jit->opt->kernel->tail_reachable;
+	jit->uses_fuel &= jit->opt->fuel && !jit->opt->kernel;
 	jit->uses_frame = jit->regs & 1 << BPF_REG_10;
 	if (jit->gates && (jit->has_local || jit->nr_func > 1))	/* returns go through the frame */
 		jit->uses_frame = true;
@@ -167,34 +172,50 @@ static void summarise(struct moat *jit)
 		jit->uses_cage = true;
 }
 
-int moat_plan_ops(struct moat *jit)
+static int guard_ops(struct moat *jit)
 {
-	enum moat_mode mode = jit->opt->mode;
 	u32 i;
-
-	jit->gates = has_gates(mode);
-	jit->basereg = has_basereg(mode);
-	for (i = 0; i < jit->nr_func; i++)
-		place_exits(jit, &jit->func[i]);
-	if (!jit->opt->plain) {
-		moat_find_targets(jit);
-		moat_inline(jit);
-		moat_fuse(jit);
-	}
 
 	for (i = 0; i < jit->len; i++) {
 		struct moat_op *op = &jit->op[i];
-		struct moat_verdict v;
+		struct moat_verdict v = { MOAT_GUARD_NONE, "the kernel's verifier" };
 
 		if (!is_memory(op))
 			continue;
-		v = moat_plan_memory(op, mode, !jit->gates || jit->nr_func == 1);
+		if (!jit->opt->kernel)
+			v = moat_plan_memory(op, jit->opt->mode, !jit->gates || jit->nr_func == 1);
 		if (v.guard == MOAT_GUARD_REFUSE) {
 			moat_logf(&jit->opt->log, "insn %u: memory access refused: %s", op->pc, v.why);
 			return -EINVAL;
 		}
 		op->guard = v.guard;
 	}
+	return 0;
+}
+
+int moat_plan_ops(struct moat *jit)
+{
+	enum moat_mode mode = jit->opt->mode;
+	u32 i;
+	int err;
+
+	if (jit->opt->kernel && mode != MOAT_MODE_NONE) {
+		moat_logf(&jit->opt->log, "in the kernel there is mode none only");
+		return -EOPNOTSUPP;
+	}
+	jit->gates = has_gates(mode);
+	jit->basereg = has_basereg(mode);
+	for (i = 0; i < jit->nr_func; i++)
+		place_exits(jit, &jit->func[i]);
+	if (!jit->opt->plain) {
+		moat_find_targets(jit);
+		moat_find_divisors(jit);
+		moat_inline(jit);
+		moat_fuse(jit);
+	}
+	err = guard_ops(jit);
+	if (err)
+		return err;
 	if (jit->arch->near && !jit->opt->plain)
 		moat_plan_kept(jit);
 	summarise(jit);

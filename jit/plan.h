@@ -41,7 +41,14 @@ int moat_plan_ops(struct moat *jit);
 
 /* Filled by moat_find_targets(): something jumps to the slot, so nothing is known about what ran before it. */
 #define MOAT_TARGET	0x8000
+#define MOAT_TARGETS	0x4000	/* more than one jump does */
 void moat_find_targets(struct moat *jit);
+
+/* divisor.c: set nonzero. */
+void moat_find_divisors(struct moat *jit);
+
+/* fuse.c: registers whose values matter behind slot @i; any of them where instructions are not fused. */
+u16 moat_live_behind(const struct moat *jit, u32 i);
 
 /* inline.c: helper calls that the image does itself. */
 void moat_inline(struct moat *jit);

@@ -80,6 +80,7 @@ static bool writes_frame_pointer(const struct moat_op *op)
 	case MOAT_MOV:
 	case MOAT_SWAP:
 	case MOAT_LOAD:
+	case MOAT_PROBE:
 	case MOAT_IMM64:
 	case MOAT_FUNC:
 		return op->dst == BPF_REG_10;
@@ -128,13 +129,18 @@ static int add_function(struct program *p, const struct moat_op *op)
 	return 0;
 }
 
+static bool for_kernel(const struct program *p)
+{
+	return p->known && p->known->kernel;
+}
+
 /* Find where functions start and end. */
 static int find_functions(struct program *p)
 {
 	u32 pc, i;
 	int err;
 
-	p->func[0] = (struct moat_func) { .start = 0 };
+	p->func[0] = (struct moat_func) { .start = 0, .end = p->len };
 	p->nr_func = 1;
 	for (pc = 0; pc < p->len; pc++) {
 		if (!names_function(&p->op[pc]))
@@ -171,14 +177,16 @@ static int check_op(const struct program *p, const struct moat_func *f, const st
 {
 	if (writes_frame_pointer(op))
 		return refuse(p, op->pc, "writes R10, the read-only frame pointer");
+	if (has_target(op))
+		return check_target(p, f, op);
+	if (for_kernel(p))
+		return 0;
 	if (leaves_frame(op))
 		return refuse(p, op->pc, "accesses the stack outside of its 512-byte frame");
 	if (op->kind == MOAT_HELPER && !helper_is_known(p, op->imm))
 		return refuse(p, op->pc, "there is no such helper for this program");
 	if (op->kind == MOAT_TAIL && f->start != 0)
 		return refuse(p, op->pc, "tail calls are for the main function only");
-	if (has_target(op))
-		return check_target(p, f, op);
 	return 0;
 }
 
@@ -279,7 +287,7 @@ int moat_validate(struct moat_op *op, u32 len, const struct moat_known *known,
 	struct program p = {
 		.op = op, .len = len, .known = known, .func = func, .log = log,
 	};
-	u32 i;
+	u32 i, max = for_kernel(&p) ? MOAT_MAX_KERNEL_INSNS : MOAT_MAX_INSNS;
 	int err;
 
 	*nr_func = 0;
@@ -287,9 +295,8 @@ int moat_validate(struct moat_op *op, u32 len, const struct moat_known *known,
 		moat_logf(log, "the program is empty");
 		return -EINVAL;
 	}
-	if (len > MOAT_MAX_INSNS) {
-		moat_logf(log, "the program is too long: %u instructions, %u are the limit", len,
-			  MOAT_MAX_INSNS);
+	if (len > max) {
+		moat_logf(log, "the program is too long: %u instructions, %u are the limit", len, max);
 		return -E2BIG;
 	}
 	err = find_functions(&p);
