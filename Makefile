@@ -38,6 +38,9 @@ check: $(BUILD)/.deps-check	## every test, of both architectures unless ARCH say
 check-vm asan fuzz kcheck: $(BUILD)/.deps-check	## one part of check: PKU in a VM, sanitizers, fuzzers, kernel's flags
 	@$(RUN) $(if $(filter check-vm,$@),build) $@
 
+kernel:		## Linux 6.1 with Moat as its JIT, in build/kernel-ARCH: ARCH=x86 | arm64
+	@kernel/build.sh $(ARCH)
+
 bench: $(BUILD)/.deps-demo	## speed, as ratios (table and JSON)
 	@$(MAKE) --no-print-directory -s all examples
 	@BUILD=$(BUILD) bench/run.sh
@@ -96,6 +99,6 @@ $(BUILD)/examples/traffic.pcap: examples/capture.py
 
 include tests/kernel-vm/build.mk
 -include install.mk
-.PHONY: all demo check check-vm asan fuzz kcheck bench bench-counts examples tests bless style help clean
+.PHONY: all demo check check-vm asan fuzz kcheck kernel bench bench-counts examples tests bless style help clean
 .SECONDARY:
--include $(shell find $(BUILD) -name sysroot -prune -o -name "*.d" -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -name sysroot -o -name "linux-*" -o -name "kernel-*" \) -prune -o -name "*.d" -print 2>/dev/null)

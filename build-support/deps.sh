@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Have the Debian packages that a target needs: deps.sh demo | check.  Root installs them, others are told how to.
+# Have the Debian packages that a target needs: deps.sh TARGET, see usage.  Root installs them, others are told how to.
 set -eu
 
 demo="gcc libc6-dev make binutils pkg-config libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev libpcap-dev
@@ -9,10 +9,18 @@ check="$demo lld libclang-rt-14-dev linux-headers-amd64 qemu-system-x86 seabios 
 # On x86, arm64 is built and run as well.
 [ "$(uname -m)" != x86_64 ] || check="$check gcc-aarch64-linux-gnu qemu-user"
 
+kernel="linux-source-6.1 make gcc libc6-dev binutils xz-utils patch flex bison bc perl python3 kmod cpio rsync dwarves
+	libelf-dev zlib1g-dev libssl-dev util-linux"
+kernel_x86=$kernel
+[ "$(uname -m)" = x86_64 ] || kernel_x86="$kernel gcc-x86-64-linux-gnu"
+kernel_arm64="$kernel clang-16 llvm-16 lld-16"
+
 case ${1-} in
 demo)	want=$demo ;;
 check)	want=$check ;;
-*)	echo "usage: $0 demo | check" >&2; exit 2 ;;
+kernel-x86)	want=$kernel_x86 ;;
+kernel-arm64)	want=$kernel_arm64 ;;
+*)	echo "usage: $0 demo | check | kernel-x86 | kernel-arm64" >&2; exit 2 ;;
 esac
 
 command -v dpkg-query >/dev/null || { echo "$0: not a Debian system; needed are the counterparts of:" $want >&2; exit 1; }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* arm64: what this machine asks of an image, where images live, faults of probe loads. */
+#include <linux/bitfield.h>
+#include <asm/asm-extable.h>
+#include <asm/cacheflush.h>
+#include <asm/cpufeature.h>
+#include <asm/debug-monitors.h>
+#include <asm/lse.h>
+#include "glue.h"
+#include "arch-arm64/a64.h"
+#include "jit/arch.h"
+
+/* What ex_handler_bpf() takes a fixup for: how far back the instruction to go on at is, and the register to zero. */
+#define FIXUP_BACK	GENMASK(26, 0)
+#define FIXUP_REG	GENMASK(31, 27)
+
+/* At the end of an image lies the address that the long jump of the entry hook goes to. */
+#define PLT_TARGET_BYTES	sizeof(u64)
+
+void dummy_tramp(void);
+
+/* The image is followed by the exception table. */
+static void probe(void *arg, u32 pc, u32 at, u32 end, u8 reg)
+{
+	struct moat_job *job = arg;
+	struct exception_table_entry *ex;
+	s64 back, distance;
+
+	if (job->nr_probe >= job->prog->aux->num_exentries) {
+		moat_job_error(job, -EFAULT);
+		return;
+	}
+	ex = &job->prog->aux->extable[job->nr_probe++];
+	distance = job->image + at - (u8 *)&ex->insn;
+	back = (u8 *)&ex->fixup - (job->image + end);
+	if (distance != (s32)distance || back < 0 || !FIELD_FIT(FIXUP_BACK, back)) {
+		moat_job_error(job, -ERANGE);
+		return;
+	}
+	ex->insn = distance;
+	ex->fixup = FIELD_PREP(FIXUP_BACK, back) | FIELD_PREP(FIXUP_REG, reg);
+	ex->type = EX_TYPE_BPF;
+}
+
+void moat_machine_options(struct moat_job *job)
+{
+	struct moat_kernel *k = &job->kernel;
+
+	job->opt.arch = &a64_arch;
+	if (system_uses_lse_atomics())
+		job->opt.cpu |= A64_LSE;
+	if (IS_ENABLED(CONFIG_ARM64_BTI_KERNEL))
+		job->opt.cpu |= A64_BTI;
+	if (IS_ENABLED(CONFIG_ARM64_PTR_AUTH_KERNEL))
+		job->opt.cpu |= A64_PAC;
+	k->dummy_tramp = (unsigned long)dummy_tramp;
+	k->probe = probe;
+}
+
+static void fill_hole(void *area, unsigned int size)
+{
+	__le32 *at;
+
+	for (at = area; size >= sizeof(*at); size -= sizeof(*at))
+		*at++ = cpu_to_le32(AARCH64_BREAK_FAULT);
+}
+
+int moat_machine_place(struct moat_job *job)
+{
+	struct bpf_prog_aux *aux = job->prog->aux;
+	u32 table_at = round_up(job->jit.bytes, __alignof__(struct exception_table_entry));
+
+	job->header = bpf_jit_binary_alloc(table_at + aux->num_exentries * sizeof(*aux->extable), &job->image,
+					   sizeof(u64), fill_hole);
+	if (!job->header)
+		return -ENOMEM;
+	job->rw = job->image;
+	if (aux->num_exentries)
+		aux->extable = (void *)(job->image + table_at);
+	return 0;
+}
+
+int moat_machine_finish(struct moat_job *job)
+{
+	flush_icache_range((unsigned long)job->header, (unsigned long)(job->image + job->jit.bytes));
+	bpf_jit_binary_lock_ro(job->header);
+	return 0;
+}
+
+void moat_machine_discard(struct moat_job *job)
+{
+	bpf_jit_binary_free(job->header);
+}
+
+/* Text poking looks for the long jump at the end of what counts as code. */
+u32 moat_machine_code_bytes(const struct moat_job *job)
+{
+	return job->jit.bytes - PLT_TARGET_BYTES;
+}
+
+/* Tail calls read the array each time: there is nothing to patch. */
+void moat_machine_link(struct bpf_prog *prog)
+{
+}
+
+/* As the kernel's own, which lets architectures replace it: but for what Moat has not finished. */
+void bpf_jit_free(struct bpf_prog *prog)
+{
+	bpf_moat_release(prog);
+	if (prog->jited) {
+		bpf_jit_binary_free(bpf_jit_binary_hdr(prog));
+		WARN_ON_ONCE(!bpf_prog_kallsyms_verify_off(prog));
+	}
+	bpf_prog_unlock_free(prog);
+}
