@@ -139,6 +139,17 @@ void a64_emit_div(struct moat *jit, const struct moat_op *op)
 	}
 }
 
+/* dst = R10 + imm, in the kernel, where SP tells it. */
+static void move_r10(struct moat *jit, enum a64_size sf, enum a64_reg dst, s64 imm)
+{
+	s64 off = a64_kernel_frame(jit, 0).off;
+	bool near = imm > -4096 && imm + off < 4096;
+
+	a64_add_const(&jit->buf, sf, dst, A64_SP, near ? off + imm : off, dst);
+	if (!near)
+		a64_add_const(&jit->buf, sf, dst, dst, imm, A64_TMP);
+}
+
 void a64_emit_mov(struct moat *jit, const struct moat_op *op)
 {
 	enum a64_reg dst = a64_reg(op->dst);
@@ -151,14 +162,19 @@ void a64_emit_mov(struct moat *jit, const struct moat_op *op)
 	} else {
 		if (op->src == BPF_REG_10 && jit->basereg)
 			sf = A64_W;
-		if (sf == A64_W || op->dst != op->src)
+		if (op->src == BPF_REG_10 && jit->opt->kernel)
+			move_r10(jit, sf, dst, 0);
+		else if (sf == A64_W || op->dst != op->src)
 			a64_mov(&jit->buf, sf, dst, a64_reg(op->src));
 	}
 }
 
 void a64_emit_imm64(struct moat *jit, const struct moat_op *op)
 {
-	a64_mov_imm(&jit->buf, a64_reg(op->dst), op->imm);
+	if (op->asked)
+		a64_kernel_imm64(jit, op);
+	else
+		a64_mov_imm(&jit->buf, a64_reg(op->dst), op->imm);
 }
 
 void a64_emit_swap(struct moat *jit, const struct moat_op *op)
@@ -180,7 +196,9 @@ void a64_emit_lea(struct moat *jit, const struct moat_op *op)
 	enum a64_size sf = op->src == BPF_REG_10 && jit->basereg ? A64_W : a64_width(op);
 	enum a64_reg dst = a64_reg(op->dst), src = a64_reg(op->src);
 
-	if (op->has_imm)
+	if (op->has_imm && op->src == BPF_REG_10 && jit->opt->kernel)
+		move_r10(jit, sf, dst, op->imm);
+	else if (op->has_imm)
 		a64_add_const(&jit->buf, sf, dst, src, op->imm, A64_TMP);
 	else
 		a64_emit(&jit->buf, a64_rrr(A64_ADD, sf, dst, src, a64_reg(op->off)));

@@ -16,6 +16,8 @@ static void pad(struct moat *jit)
 static int choose(struct moat *jit)
 {
 	jit->form = MOAT_BASE_REGISTER;
+	if (jit->opt->kernel)
+		a64_kernel_addresses(jit);
 	return jit->opt->form == MOAT_BASE_SEGMENT ? -EOPNOTSUPP : 0;
 }
 

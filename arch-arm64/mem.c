@@ -145,14 +145,3 @@ void a64_emit_atomic(struct moat *jit, const struct moat_op *op)
 	else
 		atomic_loop(jit, op, at, src);
 }
-
-/* What only programs for the kernel have. */
-void a64_emit_probe(struct moat *jit, const struct moat_op *op)
-{
-	moat_fail(&jit->buf, -EOPNOTSUPP);
-}
-
-/* Nothing to do: CPUs that need a barrier here have firmware for it. */
-void a64_emit_barrier(struct moat *jit, const struct moat_op *op)
-{
-}

@@ -384,7 +384,7 @@ static const char *kernel_call(struct moat_op *op, const struct bpf_insn *insn)
 		return "src_reg must be 0 (helper), 1 (subprogram) or 2 (kernel function)";
 	op->fn = insn->src_reg;
 	op->src = 0;
-	op->imm = 0;
+	op->imm = insn->src_reg ? 0 : insn->imm;	/* what tells helpers apart */
 	return NULL;
 }
 
