@@ -1,10 +1,14 @@
 # Programs that run inside a VM against its kernel's JIT, and the BPF objects that they load; read by the Makefile.
 KVM_MAINS := $(shell grep -ls '^int main' tests/kernel-vm/*.c)
 KVM_NAMES := $(basename $(notdir $(KVM_MAINS)))
-KVM_HELPERS := $(call objects,$(filter-out $(KVM_MAINS),$(wildcard tests/kernel-vm/*.c)) tests/gen*.c tests/interp.c)
+KVM_HELPERS := $(call objects,$(filter-out $(KVM_MAINS) %-plugin.c %.bpf.c,$(wildcard tests/kernel-vm/*.c)) tests/gen*.c tests/interp.c)
 KVM_BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernel-vm/*.bpf.c examples/*.bpf.c bench/*.bpf.c))
 
 kernel-vm: $(call in,$(KVM_NAMES:%=tests/kernel-vm/%)) $(KVM_BPF)	## build what runs in the kernel's VM
+
+kernel-compare: $(BUILD)/.deps-kernel	## stock JIT and Moat in one kernel (make kernel ARCH=x86 | arm64): bench/KERNEL-ARCH.md
+	@$(MAKE) --no-print-directory -s kernel-vm
+	@BUILD=$(BUILD) KERNELS=$(KERNELS) tests/kernel-vm/compare.sh $(ARCH) bench/KERNEL-$(ARCH).md
 
 $(BUILD)/tests/kernel-vm/helpers.a: $(KVM_HELPERS)
 	@mkdir -p $(@D) && rm -f $@
@@ -14,4 +18,4 @@ $(BUILD)/tests/kernel-vm/helpers.a: $(KVM_HELPERS)
 $(BUILD)/tests/kernel-vm/%: $(BUILD)/tests/kernel-vm/%.o $(BUILD)/tests/kernel-vm/helpers.a
 	$(LINK) -static -o $@ $^ -lbpf -lelf -lz -lpthread
 
-.PHONY: kernel-vm
+.PHONY: kernel-vm kernel-compare

@@ -46,25 +46,38 @@ int twin_init(void)
 }
 
 /* Replace the names of memory by what the kernel, resp. the interpreter, calls it. */
-static void link_program(const struct twin_case *c)
+static void link_for(struct bpf_insn *in, u32 len, bool kernel)
 {
-	struct bpf_insn *k = text_of[KERNEL], *r = text_of[REFERENCE];
 	u32 i;
 
-	memcpy(k, c->insn, c->len * sizeof(*k));
-	memcpy(r, c->insn, c->len * sizeof(*r));
-	for (i = 0; i + 1 < c->len; i++) {
-		if (k[i].code != (BPF_LD | BPF_IMM | BPF_DW))
+	for (i = 0; i + 1 < len; i++) {
+		if (in[i].code != (BPF_LD | BPF_IMM | BPF_DW))
 			continue;
-		if (k[i].src_reg == BPF_PSEUDO_MAP_VALUE || k[i].src_reg == BPF_PSEUDO_MAP_FD) {
-			bool is_buffer = k[i].imm == GEN_FD_BUFFER;
+		if (in[i].src_reg == BPF_PSEUDO_MAP_VALUE || in[i].src_reg == BPF_PSEUDO_MAP_FD) {
+			bool is_buffer = in[i].imm == GEN_FD_BUFFER;
 
-			k[i].imm = is_buffer ? buffer_fd : array_fd;
-			r[i].imm = is_buffer ? AT_BUFFER : AT_ARRAY;
-			r[i].src_reg = 0;
+			if (kernel) {
+				in[i].imm = is_buffer ? buffer_fd : array_fd;
+			} else {
+				in[i].imm = is_buffer ? AT_BUFFER : AT_ARRAY;
+				in[i].src_reg = 0;
+			}
 		}
 		i++;
 	}
+}
+
+void twin_link(struct bpf_insn *insn, u32 len)
+{
+	link_for(insn, len, true);
+}
+
+static void link_program(const struct twin_case *c)
+{
+	memcpy(text_of[KERNEL], c->insn, c->len * sizeof(*c->insn));
+	memcpy(text_of[REFERENCE], c->insn, c->len * sizeof(*c->insn));
+	link_for(text_of[KERNEL], c->len, true);
+	link_for(text_of[REFERENCE], c->len, false);
 }
 
 /* No map without a lock has BPF_F_LOCK, but a wrong index is found before that. */

@@ -31,6 +31,8 @@ enum twin_end {
 int twin_init(void);
 /* Load, run, compare; @text says what is different, or why it was refused. */
 enum twin_end twin_run(const struct twin_case *c, char text[TWIN_TEXT]);
+/* Let a program name the kernel's memory, so that it can be loaded without a twin. */
+void twin_link(struct bpf_insn *insn, u32 len);
 /* What the last program left in the buffer, and in R0. */
 extern u64 twin_result;
 extern u8 *twin_buffer;
