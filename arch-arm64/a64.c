@@ -126,15 +126,6 @@ void a64_mov_imm(struct moat_buf *b, enum a64_reg rd, s64 imm)
 	}
 }
 
-void a64_mov_address(struct moat_buf *b, enum a64_reg rd, u64 address)
-{
-	u32 i;
-
-	a64_emit(b, a64_ri(A64_MOVZ, A64_X, rd, address & 0xffff, 0));
-	for (i = 16; i < 64; i += 16)
-		a64_emit(b, a64_ri(A64_MOVK, A64_X, rd, address >> i & 0xffff, i));
-}
-
 void a64_add_const(struct moat_buf *b, enum a64_size sf, enum a64_reg rd, enum a64_reg rn, s64 imm,
 		   enum a64_reg tmp)
 {

@@ -15,7 +15,7 @@ static struct a64_operand cage_operand(struct moat *jit, enum a64_reg addr, s32 
 		a64_add_const(&jit->buf, A64_W, A64_TMP, addr, off, A64_TMP);
 		addr = A64_TMP;
 	}
-	return (struct a64_operand){ .base = A64_CAGE, .index = addr, .cage = true };
+	return (struct a64_operand){ .base = a64_cage(jit), .index = addr, .cage = true };
 }
 
 /*
@@ -28,7 +28,7 @@ bool a64_near(const struct moat_op *op)
 		return false;
 	if (op->kind == MOAT_ATOMIC)
 		return op->off > -4096 && op->off < 4096;
-	return op->off && a64_mem(a64_mem_op(op), A64_ZR, A64_CAGE, op->off) != A64_BAD;
+	return op->off && a64_mem(a64_mem_op(op), A64_ZR, A64_TMP, op->off) != A64_BAD;
 }
 
 /*
@@ -43,7 +43,7 @@ static struct a64_operand kept_operand(struct moat *jit, const struct moat_op *o
 	enum a64_reg kept = A64_KEPT[op->kept - 1];
 
 	if (op->keeps)
-		a64_emit(&jit->buf, a64_add_uxtw(kept, A64_CAGE, addr));
+		a64_emit(&jit->buf, a64_add_uxtw(kept, a64_cage(jit), addr));
 	return (struct a64_operand){ .base = kept, .off = op->off };
 }
 
@@ -53,8 +53,6 @@ struct a64_operand a64_operand(struct moat *jit, const struct moat_op *op, u8 bp
 	u32 start = jit->buf.len;
 	struct a64_operand at = { .base = base, .off = op->off };
 
-	if (bpf_base == BPF_REG_10 && jit->opt->kernel)
-		return a64_kernel_frame(jit, op->off);
 	if (op->guard == MOAT_GUARD_CAGE) {
 		at = op->kept ? kept_operand(jit, op, base) : cage_operand(jit, base, op->off);
 		moat_mark(jit, MOAT_MARK_CAGE, start);
@@ -105,8 +103,6 @@ enum a64_reg a64_address(struct moat *jit, struct a64_operand at)
 
 enum a64_reg a64_value(struct moat *jit, u8 bpf, enum a64_reg tmp)
 {
-	if (bpf == BPF_REG_10 && jit->opt->kernel)
-		return a64_kernel_r10(jit, tmp);
 	if (bpf != BPF_REG_10 || !jit->basereg)
 		return a64_reg(bpf);
 

@@ -16,15 +16,16 @@ static enum a64_cond condition(u8 fn)
 /* FUEL is a register that bytecode cannot name. */
 void a64_charge(struct moat *jit, u32 pc, u32 slots)
 {
+	enum a64_reg fuel = a64_fuel(jit);
 	u32 start = jit->buf.len;
 
 	if (!jit->uses_fuel)
 		return;
 	if (slots <= 0xfff) {
-		a64_emit(&jit->buf, a64_rri(A64_SUBSI, A64_X, A64_FUEL, A64_FUEL, slots));
+		a64_emit(&jit->buf, a64_rri(A64_SUBSI, A64_X, fuel, fuel, slots));
 	} else {
 		a64_mov_imm(&jit->buf, A64_TMP, slots);
-		a64_emit(&jit->buf, a64_rrr(A64_SUBS, A64_X, A64_FUEL, A64_FUEL, A64_TMP));
+		a64_emit(&jit->buf, a64_rrr(A64_SUBS, A64_X, fuel, fuel, A64_TMP));
 	}
 	a64_trap_if(jit, A64_LO, pc, MOAT_FAULT_FUEL);
 	moat_mark(jit, MOAT_MARK_FUEL, start);

@@ -15,13 +15,13 @@ static void host_field(struct moat *jit, enum a64_mem op, enum a64_reg rt, u32 a
 static void store_fuel(struct moat *jit)
 {
 	if (jit->uses_fuel)
-		host_field(jit, A64_STR_X, A64_FUEL, offsetof(struct moat_frame, fuel));
+		host_field(jit, A64_STR_X, a64_fuel(jit), offsetof(struct moat_frame, fuel));
 }
 
 static void reload_fuel(struct moat *jit)
 {
 	if (jit->uses_fuel)
-		host_field(jit, A64_LDR_X, A64_FUEL, offsetof(struct moat_frame, fuel));
+		host_field(jit, A64_LDR_X, a64_fuel(jit), offsetof(struct moat_frame, fuel));
 }
 
 /* A call of any address: its place in the code does not matter, so images can lie anywhere. */
@@ -78,10 +78,6 @@ static void call_helper_directly(struct moat *jit, const struct moat_op *op)
 
 void a64_emit_helper(struct moat *jit, const struct moat_op *op)
 {
-	if (jit->opt->kernel) {
-		a64_kernel_call(jit, op);
-		return;
-	}
 	if (jit->opt->mode == MOAT_MODE_NONE) {
 		call_helper_directly(jit, op);
 		return;
@@ -169,17 +165,12 @@ void a64_emit_tail(struct moat *jit, const struct moat_op *op)
 	struct moat_buf *b = &jit->buf;
 	u32 none;
 
-	if (jit->opt->kernel) {
-		a64_kernel_tail(jit);
-		return;
-	}
 	a64_leave(jit, op->pc);
 	call_out(jit, op, jit->opt->tail, op->imm);
 	none = a64_cb_forward(b, A64_CBZ, A64_X, r0);
 	a64_mov(b, A64_X, A64_X2, A64_HOST);
 	a64_unwind(jit);
-	a64_emit(b, a64_mem(A64_LDR_X, A64_X0, A64_X2, offsetof(struct moat_frame, r1)));
-	a64_emit(b, a64_mem(A64_LDR_X, A64_X1, A64_X2, offsetof(struct moat_frame, r2)));
+	a64_emit(b, a64_pair(A64_LDP, A64_X0, A64_X1, A64_X2, offsetof(struct moat_frame, r1)));
 	/* BTI lets a branch through X16 land where a call may. */
 	a64_mov(b, A64_X, A64_X16, r0);
 	a64_emit(b, a64_jump(A64_BR, A64_X16));
@@ -349,8 +340,6 @@ void a64_returns(struct moat *jit)
 	struct moat_buf *b = &jit->buf;
 	u32 i, start = b->len, room = moat_returns_room(jit);
 
-	if (jit->opt->kernel)
-		a64_kernel_data(jit);
 	if (!jit->gates || !jit->max_return)
 		return;
 	for (i = 0; i < room; i++) {

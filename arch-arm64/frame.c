@@ -17,27 +17,40 @@ static u32 saved(const struct moat *jit, u8 out[12])
 			out[n++] = a64_of_bpf[r];
 	if (jit->uses_frame)
 		out[n++] = A64_FRAME;
-	if (jit->calls)
+	if (jit->calls) {
 		out[n++] = A64_HOST;
-	if (jit->uses_fuel)
-		out[n++] = A64_FUEL;
-	if (jit->uses_cage)
-		out[n++] = A64_CAGE;
+		if (jit->uses_fuel)
+			out[n++] = a64_fuel(jit);
+		if (jit->uses_cage)
+			out[n++] = a64_cage(jit);
+	}
 	if (n & 1)
 		out[n++] = A64_ZR;
 	return n;
 }
 
+/* In the order of struct moat_frame: neighbours are loaded as a pair. */
 static void load_trusted(struct moat *jit, enum a64_reg frame)
 {
+	const struct { bool used; enum a64_reg reg; u32 at; } field[] = {
+		{ jit->uses_frame, A64_FRAME, offsetof(struct moat_frame, stack) },
+		{ jit->uses_cage, a64_cage(jit), offsetof(struct moat_frame, cage) },
+		{ jit->uses_fuel, a64_fuel(jit), offsetof(struct moat_frame, fuel) },
+		{ false },
+	};
 	struct moat_buf *b = &jit->buf;
+	u32 i;
 
-	if (jit->uses_cage)
-		a64_emit(b, a64_mem(A64_LDR_X, A64_CAGE, frame, offsetof(struct moat_frame, cage)));
-	if (jit->uses_frame)
-		a64_emit(b, a64_mem(A64_LDR_X, A64_FRAME, frame, offsetof(struct moat_frame, stack)));
-	if (jit->uses_fuel)
-		a64_emit(b, a64_mem(A64_LDR_X, A64_FUEL, frame, offsetof(struct moat_frame, fuel)));
+	for (i = 0; i < ARRAY_SIZE(field); i++) {
+		if (!field[i].used)
+			continue;
+		if (field[i + 1].used) {
+			a64_emit(b, a64_pair(A64_LDP, field[i].reg, field[i + 1].reg, frame, field[i].at));
+			i++;
+		} else {
+			a64_emit(b, a64_mem(A64_LDR_X, field[i].reg, frame, field[i].at));
+		}
+	}
 	if (jit->calls)
 		a64_mov(b, A64_X, A64_HOST, frame);
 }
@@ -106,7 +119,7 @@ static void leave_image(struct moat *jit, u32 pc)
 	a64_leave(jit, pc);
 	start = b->len;
 	if (jit->uses_fuel && jit->calls)
-		a64_emit(b, a64_mem(A64_STR_X, A64_FUEL, A64_HOST, offsetof(struct moat_frame, fuel)));
+		a64_emit(b, a64_mem(A64_STR_X, a64_fuel(jit), A64_HOST, offsetof(struct moat_frame, fuel)));
 	a64_mov(b, A64_X, A64_X0, a64_reg(BPF_REG_0));
 	a64_unwind(jit);
 	a64_emit(b, a64_jump(A64_RET, A64_X30));
@@ -123,9 +136,7 @@ static void callback_entry(struct moat *jit, const struct moat_func *func)
 
 void a64_prologue(struct moat *jit, const struct moat_func *func)
 {
-	if (jit->opt->kernel)
-		a64_kernel_prologue(jit);
-	else if (func->start == 0)
+	if (func->start == 0)
 		enter_image(jit, A64_X2, jit->opt->entry_args, 0);
 	else
 		callback_entry(jit, func);
@@ -133,9 +144,7 @@ void a64_prologue(struct moat *jit, const struct moat_func *func)
 
 void a64_epilogue(struct moat *jit, const struct moat_func *func)
 {
-	if (jit->opt->kernel)
-		a64_kernel_epilogue(jit);
-	else if (func->start == 0)
+	if (func->start == 0)
 		leave_image(jit, func->end - 1);
 	else
 		a64_local_exit(jit, func);

@@ -20,11 +20,12 @@
 #include "env.h"
 
 struct moat_frame {
+	/* In this order: what most programs need can be loaded as a pair. */
+	u64 stack;	/* R10 of the main function as an address: cage + offset */
 	u64 cage;	/*
 			 * base of the cage, 4 GiB aligned; 0 in modes without a base register. Accesses
 			 * up to 32 KiB beside it must fault, wherever they can come from a program.
 			 */
-	u64 stack;	/* R10 of the main function as an address: cage + offset */
 	u64 fuel;	/* what is left; loaded at entry, stored at every call out and at exit */
 	u64 r1, r2;	/* what the next image gets, set by the host when a tail call succeeds */
 	u32 cpu;	/* what bpf_get_smp_processor_id() returns in this run */
