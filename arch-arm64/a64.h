@@ -221,6 +221,12 @@ static inline u32 a64_add_uxtw(enum a64_reg rd, enum a64_reg rn, enum a64_reg rm
 	return 0x8b204000 | rm << 16 | rn << 5 | rd;
 }
 
+/* Rd = Xn + ((Wm zero-extended) << amount), amount 0..4. */
+static inline u32 a64_add_uxtw_lsl(enum a64_reg rd, enum a64_reg rn, enum a64_reg rm, u32 amount)
+{
+	return amount <= 4 ? a64_add_uxtw(rd, rn, rm) | amount << 10 : A64_BAD;
+}
+
 /* Branches; @off in bytes from the instruction itself. */
 enum a64_branch { A64_B = 0x14000000, A64_BL = 0x94000000 };
 
@@ -269,11 +275,19 @@ static inline u32 a64_adrp(enum a64_reg rd, s64 off)
 	return 0x90000000 | ((u32)(off >> 12) & 3) << 29 | ((u32)(off >> 14) & 0x7ffff) << 5 | rd;
 }
 
+/* The 64 bits at @off from the instruction itself. */
+static inline u32 a64_ldr_literal(enum a64_reg rt, s64 off)
+{
+	if (off & 3 || !fits_signed(off, 21))
+		return A64_BAD;
+	return 0x58000000 | ((u32)(off >> 2) & 0x7ffff) << 5 | rt;
+}
+
 /* Without operands, and hints. */
 enum a64_plain {
 	A64_NOP = 0xd503201f, A64_BTI_C = 0xd503245f, A64_BTI_J = 0xd503249f, A64_BTI_JC = 0xd50324df,
-	A64_PACIASP = 0xd503233f, A64_AUTIASP = 0xd50323bf,
-	A64_ISB = 0xd5033fdf, A64_DMB_ISH = 0xd5033bbf,
+	A64_PACIASP = 0xd503233f, A64_AUTIASP = 0xd50323bf, A64_CLRBHB = 0xd50322df,
+	A64_ISB = 0xd5033fdf, A64_DMB_ISH = 0xd5033bbf, A64_DSB_ISH = 0xd5033b9f,
 };
 
 /* Exceptions, with a 16-bit number. */

@@ -78,6 +78,10 @@ static void call_helper_directly(struct moat *jit, const struct moat_op *op)
 
 void a64_emit_helper(struct moat *jit, const struct moat_op *op)
 {
+	if (jit->opt->kernel) {
+		a64_kernel_call(jit, op);
+		return;
+	}
 	if (jit->opt->mode == MOAT_MODE_NONE) {
 		call_helper_directly(jit, op);
 		return;
@@ -165,6 +169,10 @@ void a64_emit_tail(struct moat *jit, const struct moat_op *op)
 	struct moat_buf *b = &jit->buf;
 	u32 none;
 
+	if (jit->opt->kernel) {
+		a64_kernel_tail(jit);
+		return;
+	}
 	a64_leave(jit, op->pc);
 	call_out(jit, op, jit->opt->tail, op->imm);
 	none = a64_cb_forward(b, A64_CBZ, A64_X, r0);
@@ -340,6 +348,8 @@ void a64_returns(struct moat *jit)
 	struct moat_buf *b = &jit->buf;
 	u32 i, start = b->len, room = moat_returns_room(jit);
 
+	if (jit->opt->kernel)
+		a64_kernel_data(jit);
 	if (!jit->gates || !jit->max_return)
 		return;
 	for (i = 0; i < room; i++) {

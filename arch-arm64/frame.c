@@ -136,7 +136,9 @@ static void callback_entry(struct moat *jit, const struct moat_func *func)
 
 void a64_prologue(struct moat *jit, const struct moat_func *func)
 {
-	if (func->start == 0)
+	if (jit->opt->kernel)
+		a64_kernel_prologue(jit);
+	else if (func->start == 0)
 		enter_image(jit, A64_X2, jit->opt->entry_args, 0);
 	else
 		callback_entry(jit, func);
@@ -144,7 +146,9 @@ void a64_prologue(struct moat *jit, const struct moat_func *func)
 
 void a64_epilogue(struct moat *jit, const struct moat_func *func)
 {
-	if (func->start == 0)
+	if (jit->opt->kernel)
+		a64_kernel_epilogue(jit);
+	else if (func->start == 0)
 		leave_image(jit, func->end - 1);
 	else
 		a64_local_exit(jit, func);

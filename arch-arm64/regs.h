@@ -20,11 +20,13 @@
 #define A64_KEPT	((u8[]){ A64_X14, A64_X15, A64_X17 })	/* what moat_op.kept - 1 means */
 #define A64_FRAME	A64_X25
 #define A64_HOST	A64_X26		/* struct moat_frame * */
+#define A64_TAILS	A64_X26		/* kernel: tail calls so far */
+#define A64_AX		A64_X5		/* kernel: MOAT_REG_AX, which no call needs */
 
 static const u8 a64_of_bpf[] = {
 	[BPF_REG_0] = A64_X7, [BPF_REG_1] = A64_X0, [BPF_REG_2] = A64_X1, [BPF_REG_3] = A64_X2,
 	[BPF_REG_4] = A64_X3, [BPF_REG_5] = A64_X4, [BPF_REG_6] = A64_X19, [BPF_REG_7] = A64_X20,
-	[BPF_REG_8] = A64_X21, [BPF_REG_9] = A64_X22, [BPF_REG_10] = A64_X25,
+	[BPF_REG_8] = A64_X21, [BPF_REG_9] = A64_X22, [BPF_REG_10] = A64_X25, [MOAT_REG_AX] = A64_AX,
 };
 
 static inline enum a64_reg a64_reg(u8 bpf)
@@ -110,6 +112,23 @@ void a64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func 
 void a64_local_entry(struct moat *jit, const struct moat_func *func);
 void a64_local_exit(struct moat *jit, const struct moat_func *func);
 void a64_returns(struct moat *jit);
+
+/* kernel.c: images for the kernel; what they do instead of the functions named alike */
+void a64_kernel_prologue(struct moat *jit);
+void a64_kernel_epilogue(struct moat *jit);
+void a64_kernel_tail(struct moat *jit);
+/* The frame at @off from R10. */
+struct a64_operand a64_kernel_frame(const struct moat *jit, s32 off);
+/* The register that holds R10: @tmp or another. */
+enum a64_reg a64_kernel_r10(struct moat *jit, enum a64_reg tmp);
+
+/* kernel_call.c */
+void a64_kernel_call(struct moat *jit, const struct moat_op *op);
+void a64_kernel_imm64(struct moat *jit, const struct moat_op *op);
+/* Part of the plan: which operations share an address behind the code. */
+void a64_kernel_addresses(struct moat *jit);
+/* What stands behind the code. */
+void a64_kernel_data(struct moat *jit);
 
 #define A64_DECLARE(K, f)	void a64_emit_##f(struct moat *jit, const struct moat_op *op);
 MOAT_KINDS(A64_DECLARE)
