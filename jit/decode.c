@@ -366,13 +366,17 @@ static struct bpf_insn without_notes(const struct bpf_insn *insn, u8 fields)
 	};
 }
 
+/*
+ * Every address is final but that of a function: the verifier has put it in, though what it is the address of is still
+ * named in the functions of a program that has several.
+ */
 static const char *kernel_wide(struct moat_op *op, const struct bpf_insn *insn, u32 left)
 {
 	op->src = 0;
 	if (left < 2)
 		return "the second half of a wide instruction is missing";
-	if (insn->src_reg && insn->src_reg != BPF_PSEUDO_FUNC)
-		return "address was not resolved by the verifier";
+	if (insn->src_reg > BPF_PSEUDO_MAP_IDX_VALUE)
+		return "src_reg names no kind of address";
 	op->asked = insn->src_reg == BPF_PSEUDO_FUNC;
 	op->imm = op->asked ? 0 : (s64)((u64)(u32)insn[1].imm << 32 | (u32)insn->imm);
 	return NULL;
