@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "asm.h"
+#include "../jit/op.h"
 
 #define MAX_LABELS	64
 #define MAX_FIXES	4096
@@ -395,6 +396,24 @@ static void raw(struct asm_state *a)
 	put(a, field[0], field[1], field[2], field[3], field[4]);
 }
 
+/* After "probe": a load that may fault. */
+static void probe(struct asm_state *a)
+{
+	u8 dst = want_reg(a);
+
+	want(a, "= *(");
+	load(a, dst);
+	if (!a->bad)
+		a->insn[a->n - 1].code = BPF_LDX | MOAT_PROBE_MEM | BPF_SIZE(a->insn[a->n - 1].code);
+}
+
+/* After "tail_call": nothing, or the number of the poke descriptor. */
+static void tail_call(struct asm_state *a)
+{
+	skip_space(a);
+	put(a, BPF_JMP | MOAT_TAIL_CALL, 0, 0, 0, *a->s ? number(a) + 1 : 0);
+}
+
 static void instruction(struct asm_state *a)
 {
 	bool wide;
@@ -414,6 +433,12 @@ static void instruction(struct asm_state *a)
 		call(a);
 	else if (eat(a, "exit"))
 		put(a, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	else if (eat(a, "probe "))
+		probe(a);
+	else if (eat(a, "tail_call"))
+		tail_call(a);
+	else if (eat(a, "nospec"))
+		put(a, BPF_ST | MOAT_NOSPEC, 0, 0, 0, 0);
 	else if (eat(a, "raw "))
 		raw(a);
 	else if (reg(a, &dst, &wide))

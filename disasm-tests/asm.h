@@ -8,6 +8,7 @@
  *	lock *(u64 *)(r1 + 0) += r2	r2 = atomic64_fetch_or((u64 *)(r1 + 0), r2)
  *	if r1 s> -1 goto L0		goto pc+1		gotol L0
  *	call 1				call L1			exit
+ *	probe r1 = *(u64 *)(r2 + 8)	nospec			tail_call (of poke descriptor 3: tail_call 3)
  *
  * "L0:" alone on a line is a label; "repeat 40: INSTRUCTION" stands for 40 of
  * them; "raw 0x61, 1, 2, -4, 0" gives the fields code, dst, src, off, imm.
