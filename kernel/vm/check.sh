@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Boot the test kernel and run the suites of suites.txt in it: check.sh ARCH [SUITE]...; ends with "N passed, N failed".
+#
+# Everything is kept in KERNELS/kernel-check-ARCH: BOOT.console, and for each suite BOOT-SUITE.log and .dmesg.  A suite
+# fails, too, when the kernel complains during it.  After a death or a hang the suites that are left get a new machine.
+set -u
+here=$(dirname "$0")
+. "$here/env.sh"
+[ $# -ge 1 ] || { echo "usage: $0 ARCH [SUITE]..." >&2; exit 2; }
+use "$1"
+shift
+only=" $* "
+logs=$kernels/kernel-check-$arch
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0
+
+# What each boot adds to the kernel's command line.
+declare -A parameters=(
+	[stock]="bpf_moat=stock"
+	[none]="bpf_moat=none"
+	[harden]="bpf_moat=none sysctl.net.core.bpf_jit_harden=2"
+)
+complaint='BUG:|WARNING:|Oops|[Gg]eneral protection|Unable to handle|possible recursive|circular locking|stall|UBSAN'
+complaint+='|KASAN|Kernel panic|scheduling while|blocked for more|refcount_t|bad page|Call [Tt]race'
+count='^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?'
+
+bad() { failed=$((failed + 1)); echo "FAIL $*"; }
+
+# The rows "SUITE SECONDS COMMAND" of a boot, for this architecture and those suites that were asked for.
+rows() {
+	while read -r suite where archs seconds command; do
+		case $suite in
+		''|'#'*) continue ;;
+		esac
+		[ "$where" = "$1" ] && { [ "$archs" = all ] || [ "$archs" = "$arch" ]; } || continue
+		[ "$only" = "  " ] || [[ $only == *" $suite "* ]] || continue
+		echo "$suite $seconds $command"
+	done <"$here/suites.txt"
+}
+
+# suite BOOT NAME STATUS SECONDS: judge what a suite has left in its logs.
+judge() {
+	local log=$logs/$1-$2.log dmesg=$logs/$1-$2.dmesg line p=0 f=0 s=0
+	line=$(tr -d '\r' <"$log" | grep -aE "$count" | tail -n 1)
+	read -r p _ f _ s _ <<<"${line:-0 x 0} x 0"
+	[[ ${s-} =~ ^[0-9]+$ ]] || s=0
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	printf '%-28s %s (%s s)\n' "$1/$2" "${line:-no count, exit status $3}" "$4"
+	grep -a '^SKIP ' "$log" | sed "s|^SKIP |SKIP $1/$2: |"
+	grep -a '^FAIL ' "$log" | head -n 20 | sed "s|^FAIL |FAIL $1/$2: |"
+	if [ -z "$line" ]; then
+		bad "$1/$2: exit status $3 and no count, see $log"
+		tail -n 15 "$log" | sed 's/^/    | /'
+	elif [ "$3" != 0 ] && [ "$f" = 0 ]; then
+		bad "$1/$2: exit status $3 after $line"
+	fi
+	complaints "$1/$2" "$dmesg"
+}
+
+# complaints NAME LOG: what the kernel says that it never says when all is well, with what follows it.
+complaints() {
+	[ -e "$2" ] && grep -qaE "$complaint" "$2" || return 0
+	bad "$1: the kernel complains, see $2"
+	grep -aE -m 1 -B 2 -A 40 "$complaint" "$2" | sed 's/^/    | /'
+}
+
+# machine BOOT: run /job of one machine and judge each suite; names of those that ended go to the file "ended".
+machine() {
+	local boot=$1 name= out=/dev/null word a b c start=$SECONDS
+	: >"$logs/ended"
+	: >"$logs/begun"
+	while IFS= read -r line; do
+		line=${line%$'\r'}
+		read -r word a b c <<<"$line"
+		case $word$a in
+		@@boot)		echo "$boot: Linux $b, up after $((SECONDS - start)) s" ;;
+		@@begin)	echo "$b" >>"$logs/begun"; out=$logs/$boot-$b.log; : >"$out" ;;
+		@@log)		out=$logs/$boot-$b.dmesg; : >"$out" ;;
+		@@end)		out=/dev/null; echo "$b" >>"$logs/ended"; judge "$boot" "$b" $c ;;
+		@@done)		echo "done" >>"$logs/ended" ;;
+		*)		printf '%s\n' "$line" >>"$out" ;;
+		esac
+	done < <(timeout -k 20 "$2" "$here/boot.sh" "$arch" "$logs/initrd" "$2" "$logs/$boot.console" ${parameters[$boot]} \
+		2>"$logs/qemu.errors")
+}
+
+# boot NAME: all its suites, in as many machines as it takes.
+boot() {
+	local boot=$1 tries=0 seconds dead job=$logs/job
+	rows "$boot" >"$job"
+	while [ -s "$job" ] && [ $tries -lt 4 ]; do
+		tries=$((tries + 1))
+		mkdir -p "$logs/top"
+		cp "$job" "$logs/top/job"
+		{ cat "$work/image.cpio"; (cd "$logs/top" && echo job | cpio -o -H newc --quiet); } >"$logs/initrd"
+		seconds=$(awk '{ s += $2 } END { print s + 180 }' "$job")
+		machine "$boot" "$seconds"
+		grep -qx "done" "$logs/ended" && break
+		dead=$(comm -13 <(sort "$logs/ended") <(sort "$logs/begun") | head -n 1)
+		bad "$boot: the machine died or hung in ${dead:-its boot}, see $logs/$boot.console"
+		[ -z "$dead" ] || grep -a '^FAIL' "$logs/$boot-$dead.log" | head -n 20
+		grep -qaE "$complaint" "$logs/$boot.console" && complaints "$boot" "$logs/$boot.console" ||
+			tail -n 25 "$logs/$boot.console" "$logs/qemu.errors" | sed 's/^/    | /'
+		cp "$logs/$boot.console" "$logs/$boot.console.$tries"
+		[ -n "$dead" ] || break
+		grep -v -w -F -f "$logs/begun" "$job" >"$job.rest"
+		mv "$job.rest" "$job"
+	done
+	rm -f "$logs/initrd"
+}
+
+"$here/build.sh" "$arch" || { bad "the image cannot be made"; echo "0 passed, $failed failed"; exit 1; }
+rm -f "$logs"/*.log "$logs"/*.dmesg
+for name in stock none harden; do
+	boot "$name"
+done
+printf '%d passed, %d failed' $passed $failed
+[ $skipped = 0 ] || printf ', %d skipped' $skipped
+echo
+[ $failed = 0 ] && [ $passed -gt 0 ]
