@@ -101,4 +101,4 @@ include tests/kernel-vm/build.mk kernel/vm/targets.mk
 -include install.mk
 .PHONY: all demo check check-vm asan fuzz kcheck kernel bench bench-counts examples tests bless style help clean
 .SECONDARY:
--include $(shell find $(BUILD) \( -name sysroot -o -path "$(BUILD)/linux-*" -o -path "$(BUILD)/kernel-*" -o -path "$(BUILD)/vm-*" \) -prune -o -name "*.d" -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -name sysroot -o -path "$(BUILD)/linux-*" -o -path "$(BUILD)/kernel-*" -o -path "$(BUILD)/vm-*" \) -prune -o -name "*.d" -type f -print 2>/dev/null)
