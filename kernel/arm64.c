@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* arm64: what this machine asks of an image, where images live, faults of probe loads. */
+#include <linux/arm-smccc.h>
 #include <linux/bitfield.h>
+#include <linux/cpu.h>
 #include <asm/asm-extable.h>
 #include <asm/cacheflush.h>
 #include <asm/cpufeature.h>
 #include <asm/debug-monitors.h>
+#include <asm/insn.h>
 #include <asm/lse.h>
+#include <asm/spectre.h>
 #include "glue.h"
 #include "arch-arm64/a64.h"
 #include "jit/arch.h"
@@ -13,9 +17,6 @@
 /* What ex_handler_bpf() takes a fixup for: how far back the instruction to go on at is, and the register to zero. */
 #define FIXUP_BACK	GENMASK(26, 0)
 #define FIXUP_REG	GENMASK(31, 27)
-
-/* At the end of an image lies the address that the long jump of the entry hook goes to. */
-#define PLT_TARGET_BYTES	sizeof(u64)
 
 void dummy_tramp(void);
 
@@ -42,6 +43,35 @@ static void probe(void *arg, u32 pc, u32 at, u32 end, u8 reg)
 	ex->type = EX_TYPE_BPF;
 }
 
+#ifdef CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY
+/*
+ * Spectre-BHB: a filter of somebody without rights must leave nothing behind
+ * in the branch history.  As the stock JIT: with the hint where it is known,
+ * else by as many branches as it takes and by asking the firmware.
+ */
+static void clear_history(struct moat_kernel *k)
+{
+	if (!k->classic || cpu_mitigations_off() || __nospectre_bhb ||
+	    arm64_get_spectre_v2_state() == SPECTRE_VULNERABLE || ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
+		return;
+	k->history_hint = supports_clearbhb(SCOPE_SYSTEM);
+	if (k->history_hint)
+		return;
+	k->history_loops = get_spectre_bhb_loop_value();
+	if (!is_spectre_bhb_fw_mitigated())
+		return;
+	k->history_function = ARM_SMCCC_ARCH_WORKAROUND_3;
+	if (arm_smccc_1_1_get_conduit() == SMCCC_CONDUIT_HVC)
+		k->history_call = aarch64_insn_get_hvc_value();
+	else if (arm_smccc_1_1_get_conduit() == SMCCC_CONDUIT_SMC)
+		k->history_call = aarch64_insn_get_smc_value();
+}
+#else
+static void clear_history(struct moat_kernel *k)
+{
+}
+#endif
+
 void moat_machine_options(struct moat_job *job)
 {
 	struct moat_kernel *k = &job->kernel;
@@ -55,6 +85,7 @@ void moat_machine_options(struct moat_job *job)
 		job->opt.cpu |= A64_PAC;
 	k->dummy_tramp = (unsigned long)dummy_tramp;
 	k->probe = probe;
+	clear_history(k);
 }
 
 static void fill_hole(void *area, unsigned int size)
@@ -95,7 +126,7 @@ void moat_machine_discard(struct moat_job *job)
 /* Text poking looks for the long jump at the end of what counts as code. */
 u32 moat_machine_code_bytes(const struct moat_job *job)
 {
-	return job->jit.bytes - PLT_TARGET_BYTES;
+	return job->jit.text_bytes;
 }
 
 /* Tail calls read the array each time: there is nothing to patch. */
@@ -103,12 +134,18 @@ void moat_machine_link(struct bpf_prog *prog)
 {
 }
 
+/* Images begin in the page that their header begins. */
+static struct bpf_binary_header *header_of(const struct bpf_prog *prog)
+{
+	return (void *)((unsigned long)prog->bpf_func & PAGE_MASK);
+}
+
 /* As the kernel's own, which lets architectures replace it: but for what Moat has not finished. */
 void bpf_jit_free(struct bpf_prog *prog)
 {
 	bpf_moat_release(prog);
 	if (prog->jited) {
-		bpf_jit_binary_free(bpf_jit_binary_hdr(prog));
+		bpf_jit_binary_free(header_of(prog));
 		WARN_ON_ONCE(!bpf_prog_kallsyms_verify_off(prog));
 	}
 	bpf_prog_unlock_free(prog);
