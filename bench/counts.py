@@ -97,7 +97,9 @@ def size(programs):
     zero = {n: p for n, p in programs.items() if mostly_zero(p)}
     print("## Bytes of code\n")
     print("An access through a register that is not R10 takes one instruction in `basereg`, too, if its offset is 0.  Programs\n"
-          "where that is so for more than half of these accesses are marked with *.\n")
+          "where that is so for more than half of these accesses are marked with *.  What is left there are one instruction at\n"
+          "entry, one for each stretch with offsets (a context's `data_end`), and registers cleared: a few instructions for a whole\n"
+          "program, which is much of one that has thirty.  So the last line is of those with at least 100 BPF instructions.\n")
     rows = []
     for name, p in programs.items():
         rows.append([name + (" *" if mostly_zero(p) else ""), str(p["insns"]), "%d of %d" % (p["zero"], p["accesses"])] +
