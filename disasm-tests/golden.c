@@ -21,8 +21,10 @@
  *	refuse arm64 mode=none: text	on one
  *
  * Keys: mode (none basereg; pku pku+basereg, or poe poe+basereg, or stage2 stage2+basereg: gates),
- * form (register segment), cpu (bmi2,movbe,fsgsbase; arm64: lse,bti,pac; or none), args (1 or 2),
+ * form (register segment), cpu (bmi2,movbe,fsgsbase,ibt; arm64: lse,bti,pac; or none), args (1 or 2),
  * fuel, plain, far, inline, whole, bytes (yes or no), rights (of the domain), pc (address of the image).
+ * kernel: yes makes it an image for the kernel, then also: stack (bytes), limit (of probe loads),
+ * classic, subprogram, tails, thunks, lfence, sls, clear, fence (yes or no).
  * The form and cpu of a header are x86's.
  * Expected lines must match whole and in sequence; "..." skips any lines,
  * {{regex}} stands for text, "!text" must not occur from there on.
@@ -40,6 +42,7 @@
 #include "../tests/check.h"
 #include "asm.h"
 #include "listing.h"
+#include "listing_kernel.h"
 #include "oracle.h"
 #include "oracle_a64.h"
 
@@ -107,7 +110,7 @@ static bool set_mode(struct moat_options *opt, const char *value)
 
 static bool set_cpu(struct moat_options *opt, const char *value)
 {
-	static const char *const names[2][3] = { { "bmi2", "movbe", "fsgsbase" }, { "lse", "bti", "pac" } };
+	static const char *const names[2][4] = { { "bmi2", "movbe", "fsgsbase", "ibt" }, { "lse", "bti", "pac", "?" } };
 	const char *const *name = names[opt->arch == &a64_arch];
 	char copy[80], *word, *save;
 	u32 i;
@@ -117,9 +120,9 @@ static bool set_cpu(struct moat_options *opt, const char *value)
 		return true;
 	snprintf(copy, sizeof(copy), "%s", value);
 	for (word = strtok_r(copy, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
-		for (i = 0; i < 3 && strcmp(word, name[i]); i++)
+		for (i = 0; i < 4 && strcmp(word, name[i]); i++)
 			;
-		if (i == 3)
+		if (i == 4)
 			return false;
 		opt->cpu |= 1 << i;
 	}
@@ -165,7 +168,9 @@ static bool set_key(struct listing_spec *spec, const char *key, const char *valu
 		return yes(value, &spec->whole);
 	if (!strcmp(key, "bytes"))
 		return yes(value, &spec->bytes);
-	return false;
+	if (!strcmp(key, "kernel"))
+		return yes(value, &spec->for_kernel);
+	return listing_kernel_key(&spec->kernel, key, value);
 }
 
 /* "key=value key=value" behind a section's name. */

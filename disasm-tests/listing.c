@@ -4,6 +4,7 @@
 
 #include "../jit/arch.h"
 #include "listing.h"
+#include "listing_kernel.h"
 #include "oracle.h"
 #include "oracle_a64.h"
 
@@ -11,7 +12,7 @@
 #define CALL_AT		0x20000000ull
 #define TAIL_AT		0x20001000ull
 #define PACKET_AT	0x20002000ull
-#define HELPERS_AT	0x21000000ull
+#define HELPERS_AT	LISTING_HELPERS
 #define HELPER_BYTES	0x100
 #define NR_HELPERS	300
 
@@ -25,6 +26,7 @@ struct view {
 	u8 *is_target;		/* by code offset */
 	u64 constant[32];	/* arm64: what the last movz and movk put together, by register */
 	u32 *label;
+	struct listing_kernel told;
 	struct listing *out;
 };
 
@@ -67,6 +69,7 @@ void listing_defaults(struct listing_spec *spec)
 		},
 		.pc = IMAGE_AT,
 	};
+	listing_kernel_defaults(&spec->kernel);
 }
 
 void listing_arm64(struct listing_spec *spec)
@@ -104,7 +107,9 @@ static bool host_name(u64 target, char name[40])
 {
 	u64 helper = (target - HELPERS_AT) / HELPER_BYTES;
 
-	if (target == CALL_AT || target == TAIL_AT || target == PACKET_AT)
+	if (listing_kernel_name(target))
+		strcpy(name, listing_kernel_name(target));
+	else if (target == CALL_AT || target == TAIL_AT || target == PACKET_AT)
 		strcpy(name, target == CALL_AT ? "call" : target == TAIL_AT ? "tail" : "packet");
 	else if (target >= HELPERS_AT && helper < NR_HELPERS && target % HELPER_BYTES == 0)
 		snprintf(name, 40, "helper_%u", (u32)helper);
@@ -264,12 +269,16 @@ static void find_labels(struct view *v)
 
 static void add_ins(struct view *v, u32 at, const struct oracle_ins *ins)
 {
-	char bytes[64] = "";
+	const char *note = listing_kernel_note(&v->told, at);
+	char bytes[64] = "", told[80] = "";
 	u32 i, n = 0;
+
+	if (note)
+		snprintf(told, sizeof(told), " (%s)", note);
 
 	for (i = 0; v->spec->bytes && i < ins->bytes; i++)
 		n += snprintf(bytes + n, sizeof(bytes) - n, "%s%02x", i ? " " : " ; ", v->code[at + i]);
-	add_line(v->out, "%s%s", ins->text, bytes);
+	add_line(v->out, "%s%s%s", ins->text, told, bytes);
 }
 
 static void disassemble(struct view *v)
@@ -347,10 +356,15 @@ void listing_make(struct listing *out, const struct listing_spec *spec, const st
 {
 	struct moat_options opt = spec->opt;
 	struct view v = { .spec = spec, .out = out };
-	void *work = calloc(1, moat_work_bytes(len));
+	void *work = calloc(1, spec->for_kernel ? moat_kernel_work_bytes(len) : moat_work_bytes(len));
 
 	memset(out, 0, sizeof(*out));
 	opt.log = (struct moat_log){ log_line, out };
+	if (spec->for_kernel) {
+		v.told.insn = insn;
+		opt.kernel = &spec->kernel;
+		opt.arg = &v.told;
+	}
 	out->err = work ? moat_plan(&v.jit, insn, len, &opt, work) : -ENOMEM;
 	if (!out->err)
 		out->err = emit(&v);

@@ -12,6 +12,7 @@
 #define MOAT_LISTING_H
 
 #include "../jit/jit.h"
+#include "../jit/kernel.h"
 
 #define LISTING_LINES	4000
 
@@ -22,6 +23,8 @@ struct listing_spec {
 	bool bytes;	/* each line with its bytes behind "; " */
 	bool collect;	/* no lines: ask the arm64 disassembler for the words, to be resolved for all listings at once */
 	u64 pc;		/* address of the image */
+	bool for_kernel;	/* with these options, where a line ends in "(note)" if the core told about it */
+	struct moat_kernel kernel;
 };
 
 struct listing {

@@ -56,13 +56,25 @@ bool oracle_capstone(const u8 *code, u32 bytes, u64 pc, struct oracle_ins *out)
 
 bool oracle_decode(const u8 *code, u32 bytes, u64 pc, struct oracle_ins *out)
 {
+	static const struct {
+		u8 bytes, code[5];
+		const char *name;
+	} row[] = {
+		{ 3, { 0x0f, 0x01, 0xef }, "wrpkru" }, { 3, { 0x0f, 0x01, 0xee }, "rdpkru" },
+		{ 5, { 0xf3, 0x48, 0x0f, 0x1e, 0xf8 }, "ibhf" },
+	};
+	u32 i;
+
 	if (oracle_capstone(code, bytes, pc, out))
 		return true;
-	if (bytes < 3 || code[0] != 0x0f || code[1] != 0x01 || (code[2] | 1) != 0xef)
-		return false;
-	*out = (struct oracle_ins){ .bytes = 3, .falls_through = true };
-	strcpy(out->text, code[2] == 0xef ? "wrpkru" : "rdpkru");
-	return true;
+	for (i = 0; i < ARRAY_SIZE(row); i++) {
+		if (bytes < row[i].bytes || memcmp(code, row[i].code, row[i].bytes))
+			continue;
+		*out = (struct oracle_ins){ .bytes = row[i].bytes, .falls_through = true };
+		strcpy(out->text, row[i].name);
+		return true;
+	}
+	return false;
 }
 
 bool oracle_have_llvm(void)
