@@ -182,6 +182,8 @@ int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
 	err = (opt->kernel ? moat_decode_kernel : moat_decode)(jit->op, insn, len, &opt->log);
 	if (!err)
 		err = moat_validate(jit->op, len, &known, jit->func, &jit->nr_func, &opt->log);
+	/* Whatever comes last in a program for the kernel, behind it nothing runs. */
+	jit->pad = opt->kernel && !err && jit->op[len - 1].kind != MOAT_EXIT && jit->op[len - 1].kind != MOAT_JUMP;
 	if (!err)
 		err = moat_plan_ops(jit);
 	if (!err)

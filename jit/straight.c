@@ -107,7 +107,7 @@ static u16 read_from(const struct moat *jit, u32 i, u16 regs, u32 *left)
 {
 	u16 found = 0;
 
-	while (regs) {
+	while (regs && i < jit->len) {
 		const struct moat_op *op = &jit->op[i++];
 
 		if (!*left)

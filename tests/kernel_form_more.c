@@ -312,7 +312,6 @@ static void refusals(void)
 	} row[] = {
 		{ "r10 = 1\n exit\n", "R10" },
 		{ "probe r10 = *(u64 *)(r1 + 0)\n exit\n", "R10" },
-		{ "r0 = 1\n", "falls off" },
 		{ "goto pc+5\n exit\n", "out of the program" },
 		{ "goto pc+1\n r0 = 1 ll\n exit\n", "the middle of a wide instruction" },
 		{ "r0 = *(u8 *)skb[4]\n exit\n", "no such instruction" },
@@ -330,8 +329,29 @@ static void refusals(void)
 	}
 }
 
+/* The kernel's own tests have programs whose last instruction is never reached: behind it there is a trap. */
+static void no_end(void)
+{
+	const struct kform_func *f = &form.func[0];
+	static const u8 trap[] = {
+#if defined(__x86_64__)
+		0x0f, 0x0b,
+#else
+		0, 0, 0x20, 0xd4,
+#endif
+	};
+
+	start(&form);
+	if (!CHECK(!load(&form, "r0 = 1\n exit\n r0 = 2\n"), "%s", form.refused))
+		return;
+	CHECK(!memcmp(f->code + f->jit.slot[3].start, trap, sizeof(trap)), "no trap");
+	CHECK(f->jit.text_bytes >= f->jit.slot[3].start + sizeof(trap), "the trap is not code");
+	CHECK(kform_run(&form, &context) == 1, "not 1");
+}
+
 void kernel_form_more(void)
 {
+	no_end();
 	tail_calls();
 	limits();
 #if defined(__x86_64__)
