@@ -14,6 +14,7 @@ kernel="linux-source-6.1 make gcc libc6-dev binutils xz-utils patch flex bison b
 kernel_x86=$kernel
 [ "$(uname -m)" = x86_64 ] || kernel_x86="$kernel gcc-x86-64-linux-gnu"
 kernel_arm64="$kernel clang-16 llvm-16 lld-16"
+kcheck_arm64="$kernel $([ "$(uname -m)" = aarch64 ] || echo gcc-aarch64-linux-gnu)"
 # The machines that they are tested in, and the kernel's tools and tests.
 kernel_vm="$demo qemu-system-x86 seabios qemu-system-arm cpio rsync util-linux libcap-dev libssl-dev clang-16 llvm-16 lld-16
 	gcc-aarch64-linux-gnu"
@@ -23,6 +24,7 @@ demo)	want=$demo ;;
 check)	want=$check ;;
 kernel-x86)	want=$kernel_x86 ;;
 kernel-arm64)	want=$kernel_arm64 ;;
+kcheck-arm64)	want=$kcheck_arm64 ;;
 kernel-vm)	want=$kernel_vm ;;
 *)	echo "usage: $0 demo | check | kernel-x86 | kernel-arm64 | kernel-vm" >&2; exit 2 ;;
 esac

@@ -48,7 +48,7 @@ static int set_mode(const char *name)
 	return 0;
 }
 
-static int __init boot_mode(char *name)
+static int __init __maybe_unused boot_mode(char *name)
 {
 	if (set_mode(name))
 		pr_warn("bpf_moat=%s: no such mode here, only: " MODE_WORDS "; it stays %s\n",
@@ -71,7 +71,6 @@ void moat_count(enum bpf_moat_mode mode, const struct bpf_prog *prog, enum moat_
 	atomic64_add(prog->jited_len, &c->bytes);
 }
 
-#ifdef CONFIG_DEBUG_FS
 /* One line for each mode, under a line of titles; functions of a program count one by one. */
 static int stats_show(struct seq_file *s, void *unused)
 {
@@ -92,15 +91,6 @@ static int stats_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-static int __init show_stats(void)
-{
-	debugfs_create_file("stats", 0444, debugfs_create_dir("moat", NULL), NULL, &stats_fops);
-	return 0;
-}
-late_initcall(show_stats);
-#endif
-
-#if defined(CONFIG_SYSCTL) && defined(CONFIG_NET)
 static int mode_handler(struct ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos)
 {
 	char name[16];
@@ -123,9 +113,11 @@ static struct ctl_table mode_table[] = {
 	{ }
 };
 
-static int __init show_mode(void)
+static int __init moat_init(void)
 {
-	return register_net_sysctl(&init_net, "net/core", mode_table) ? 0 : -ENOMEM;
+	debugfs_create_file("stats", 0444, debugfs_create_dir("moat", NULL), NULL, &stats_fops);
+	if (IS_ENABLED(CONFIG_SYSCTL) && !register_net_sysctl(&init_net, "net/core", mode_table))
+		pr_warn("no memory for net.core.bpf_moat\n");
+	return 0;
 }
-late_initcall(show_mode);
-#endif
+late_initcall(moat_init);
