@@ -123,12 +123,6 @@ void moat_machine_discard(struct moat_job *job)
 	bpf_jit_binary_free(job->header);
 }
 
-/* Text poking looks for the long jump at the end of what counts as code. */
-u32 moat_machine_code_bytes(const struct moat_job *job)
-{
-	return job->jit.text_bytes;
-}
-
 /* Tail calls read the array each time: there is nothing to patch. */
 void moat_machine_link(struct bpf_prog *prog)
 {

@@ -152,7 +152,7 @@ static int publish(struct moat_job *job, bool last)
 	int err = 0;
 
 	if (last && bpf_jit_enable > 1)
-		bpf_jit_dump(prog->len, job->jit.bytes, job->final + 1, job->rw);
+		bpf_jit_dump(prog->len, job->jit.text_bytes, job->final + 1, job->rw);
 	if (last)
 		err = moat_machine_finish(job);
 	if (err)
@@ -161,7 +161,7 @@ static int publish(struct moat_job *job, bool last)
 		moat_machine_link(prog);
 	prog->bpf_func = (void *)job->image;
 	prog->jited = 1;
-	prog->jited_len = moat_machine_code_bytes(job);
+	prog->jited_len = job->jit.text_bytes;
 	return 0;
 }
 

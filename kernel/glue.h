@@ -58,9 +58,6 @@ void moat_machine_link(struct bpf_prog *prog);
 /* Free an image that was placed and not finished. */
 void moat_machine_discard(struct moat_job *job);
 
-/* From the start of the image: what counts as code to disassemblers and symbol tables. */
-u32 moat_machine_code_bytes(const struct moat_job *job);
-
 /* mode.c */
 enum bpf_moat_mode moat_current_mode(void);
 

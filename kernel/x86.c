@@ -148,11 +148,6 @@ void moat_machine_discard(struct moat_job *job)
 	bpf_jit_binary_pack_free(job->header, job->rw_header);
 }
 
-u32 moat_machine_code_bytes(const struct moat_job *job)
-{
-	return job->jit.bytes;
-}
-
 void moat_machine_link(struct bpf_prog *prog)
 {
 	u32 i;
