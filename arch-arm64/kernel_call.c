@@ -9,6 +9,7 @@
  */
 #include "regs.h"
 #include "../jit/kernel.h"
+#include "../jit/plan.h"
 
 #define PLT_BYTES	8	/* up to the address that it jumps to, which the kernel rewrites */
 #define MAX_RECENT	32
@@ -81,7 +82,8 @@ void a64_kernel_call(struct moat *jit, const struct moat_op *op)
 
 	load_address(jit, op, A64_TMP2);
 	a64_emit(b, a64_jump(A64_BLR, A64_TMP2));
-	a64_mov(b, A64_X, a64_reg(BPF_REG_0), A64_X0);
+	if (moat_live_behind(jit, op->pc) & 1 << BPF_REG_0)
+		a64_mov(b, A64_X, a64_reg(BPF_REG_0), A64_X0);
 	moat_mark(jit, MOAT_MARK_CALL, start);
 }
 
