@@ -253,6 +253,16 @@ static inline u32 a64_cb(enum a64_cb op, enum a64_size sf, enum a64_reg rt, s64 
 	return (u32)sf | op | ((u32)(off >> 2) & 0x7ffff) << 5 | rt;
 }
 
+/* Test one bit and branch; reaches 32 KiB. */
+enum a64_tb { A64_TBZ = 0x36000000, A64_TBNZ = 0x37000000 };
+
+static inline u32 a64_tb(enum a64_tb op, enum a64_reg rt, u32 bit, s64 off)
+{
+	if (off & 3 || !fits_signed(off, 16) || bit > 63)
+		return A64_BAD;
+	return op | bit >> 5 << 31 | (bit & 31) << 19 | ((u32)(off >> 2) & 0x3fff) << 5 | rt;
+}
+
 enum a64_jump { A64_BR = 0xd61f0000, A64_BLR = 0xd63f0000, A64_RET = 0xd65f0000 };
 
 static inline u32 a64_jump(enum a64_jump op, enum a64_reg rn)

@@ -38,10 +38,44 @@ static void charge(struct moat *jit, const struct moat_op *op)
 		a64_charge(jit, op->pc, op->pc - op->target + 1);
 }
 
-/* Equal to zero or not: the branch itself looks at the register. */
-static bool is_zero_test(const struct moat_op *op)
+/* What the branch itself can look at in one register. */
+struct test {
+	enum { TEST_FLAGS, TEST_ZERO, TEST_BIT } how;
+	bool set;		/* taken if the register is not zero, or the bit is set */
+	u8 bit;
+};
+
+/* Comparisons with a constant that ask for zero, or for the sign. */
+static const struct {
+	u8 fn;
+	s8 imm;
+	bool sign, set;
+} simple[] = {
+	{ BPF_JEQ, 0, false, false }, { BPF_JNE, 0, false, true },
+	{ BPF_JGT, 0, false, true }, { BPF_JLE, 0, false, false },
+	{ BPF_JGE, 1, false, true }, { BPF_JLT, 1, false, false },
+	{ BPF_JSLT, 0, true, true }, { BPF_JSGE, 0, true, false },
+	{ BPF_JSLE, -1, true, true }, { BPF_JSGT, -1, true, false },
+};
+
+static struct test test_of(const struct moat *jit, const struct moat_op *op)
 {
-	return op->has_imm && !op->imm && (op->fn == BPF_JEQ || op->fn == BPF_JNE) && op->dst != BPF_REG_10;
+	u64 bits = op->is64 ? (u64)op->imm : (u32)op->imm;
+	struct test t = { TEST_FLAGS };
+	u32 i;
+
+	if (!op->has_imm || op->dst == BPF_REG_10)
+		return t;
+	if (op->fn == BPF_JSET && is_one_bit(bits) && a64_is_small(jit))
+		return (struct test){ TEST_BIT, true, bit_number(bits) };
+	for (i = 0; i < ARRAY_SIZE(simple); i++) {
+		if (simple[i].fn != op->fn || simple[i].imm != op->imm || (simple[i].sign && !a64_is_small(jit)))
+			continue;
+		t.how = simple[i].sign ? TEST_BIT : TEST_ZERO;
+		t.set = simple[i].set;
+		t.bit = op->is64 ? 63 : 31;
+	}
+	return t;
 }
 
 static void test_bits(struct moat *jit, const struct moat_op *op, enum a64_reg dst)
@@ -68,7 +102,7 @@ void a64_emit_branch(struct moat *jit, const struct moat_op *op)
 	enum a64_reg dst;
 
 	charge(jit, op);
-	if (is_zero_test(op))
+	if (test_of(jit, op).how != TEST_FLAGS)
 		return;
 	dst = a64_value(jit, op->dst, A64_TMP);
 	if (op->fn == BPF_JSET)
@@ -86,12 +120,15 @@ void a64_emit_jump(struct moat *jit, const struct moat_op *op)
 }
 
 /* The conditional branch, taken if @sense, over @off bytes. */
-static u32 conditional(const struct moat_op *op, bool sense, s64 off)
+static u32 conditional(const struct moat *jit, const struct moat_op *op, bool sense, s64 off)
 {
-	bool equal = (op->fn == BPF_JEQ) == sense;
+	struct test t = test_of(jit, op);
+	bool set = t.set == sense;
 
-	if (is_zero_test(op))
-		return a64_cb(equal ? A64_CBZ : A64_CBNZ, a64_width(op), a64_reg(op->dst), off);
+	if (t.how == TEST_ZERO)
+		return a64_cb(set ? A64_CBNZ : A64_CBZ, a64_width(op), a64_reg(op->dst), off);
+	if (t.how == TEST_BIT)
+		return a64_tb(set ? A64_TBNZ : A64_TBZ, a64_reg(op->dst), t.bit, off);
 	return a64_bcond(condition(op->fn) ^ !sense, off);	/* conditions come in pairs of opposites */
 }
 
@@ -100,10 +137,10 @@ void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form)
 	struct moat_buf *b = &jit->buf;
 
 	if (op->kind == MOAT_BRANCH && form == MOAT_SHORT) {
-		a64_emit(b, conditional(op, true, (s64)to - b->len));
+		a64_emit(b, conditional(jit, op, true, (s64)to - b->len));
 		return;
 	}
 	if (op->kind == MOAT_BRANCH)
-		a64_emit(b, conditional(op, false, 8));
+		a64_emit(b, conditional(jit, op, false, 8));
 	a64_emit(b, a64_branch(A64_B, (s64)to - b->len));
 }

@@ -64,6 +64,15 @@ static inline bool a64_is_long(const struct moat *jit)
 	return jit->len > 2000;
 }
 
+/*
+ * Branches that test a bit, which reach 32 KiB, reach all of the image: for the
+ * kernel no slot has more than 64 bytes, but for the one with the epilogue.
+ */
+static inline bool a64_is_small(const struct moat *jit)
+{
+	return jit->len <= (jit->opt->kernel ? 400 : 50);
+}
+
 /* branch.c: the branch that ends a slot, to code offset @to */
 void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form);
 /* Take the price of @slots BPF instructions from the fuel, for the one at @pc. */

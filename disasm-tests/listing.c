@@ -228,7 +228,7 @@ static void decode_a64(const struct view *v, u32 at, struct oracle_ins *ins)
 	snprintf(ins->text, sizeof(ins->text), "%s", text);
 	number = strrchr(text, '#');
 	if (!number || (strncmp(text, "b ", 2) && strncmp(text, "b.", 2) && strncmp(text, "bl ", 3) &&
-			strncmp(text, "cb", 2) && strncmp(text, "adr ", 4)))
+			strncmp(text, "cb", 2) && strncmp(text, "tb", 2) && strncmp(text, "adr ", 4)))
 		return;
 	ins->has_target = true;
 	ins->target = v->spec->pc + at + strtoll(number + 1, NULL, 0);

@@ -58,20 +58,27 @@ struct image {
 	int err;
 };
 
-static void compile(struct image *m, enum moat_mode mode, enum moat_gate gate, bool fuel)
+static void compile_for(struct image *m, const struct moat_kernel *kernel, enum moat_mode mode, enum moat_gate gate,
+			bool fuel)
 {
 	listing_defaults(&m->spec);
 	listing_arm64(&m->spec);
 	m->spec.opt.mode = mode;
 	m->spec.opt.gate = gate;
 	m->spec.opt.fuel = fuel;
-	m->work = calloc(1, moat_work_bytes(len));
+	m->spec.opt.kernel = kernel;
+	m->work = calloc(1, kernel ? moat_kernel_work_bytes(len) : moat_work_bytes(len));
 	m->code = NULL;
 	m->err = moat_plan(&m->jit, insn, len, &m->spec.opt, m->work);
 	if (m->err)
 		return;
 	m->code = malloc(m->jit.bytes);
 	m->err = moat_emit(&m->jit, (u8 *)m->code, m->spec.pc, m->jit.bytes);
+}
+
+static void compile(struct image *m, enum moat_mode mode, enum moat_gate gate, bool fuel)
+{
+	compile_for(m, NULL, mode, gate, fuel);
 }
 
 static void release(struct image *m)
@@ -101,6 +108,10 @@ static enum branch decode(const struct image *m, u32 at, s64 *to)
 	}
 	if ((word & 0xff000010) == 0x54000000 || (word & 0x7e000000) == 0x34000000)
 		return CONDITIONAL;
+	if ((word & 0x7e000000) == 0x36000000) {
+		*to = at + 4 * field(word, 5, 14);
+		return CONDITIONAL;
+	}
 	if ((word & 0x9f000000) == 0x10000000) {
 		*to = at + 4 * field(word, 5, 19) + (word >> 29 & 3);
 		return ADDRESS;
@@ -361,6 +372,51 @@ static void check_dense(u32 slots)
 	}
 }
 
+/* A branch on a bit over the most code that @slots slots can be, for user space or the kernel, forward and back. */
+static void check_small(u32 slots, const struct moat_kernel *kernel, enum moat_mode mode)
+{
+	struct image m;
+	u32 n;
+
+	len = 0;
+	put(BPF_JMP | BPF_JSET | BPF_K, 6, 0, slots - 3, 1 << 30);
+	put(BPF_ALU64 | BPF_ADD | BPF_X, 7, 8, 0, 0);
+	put(BPF_STX | BPF_MEM | BPF_DW, 10, 9, -8, 0);
+	for (n = len; n < slots - 2; n++)
+		if (kernel && n % 2)
+			put(BPF_JMP | MOAT_TAIL_CALL, 0, 0, 0, 0);
+		else if (kernel)
+			put(BPF_STX | BPF_ATOMIC | BPF_DW, 1, 9, 0x7001, BPF_ADD | BPF_FETCH);
+		else
+			put(BPF_LD | BPF_IND | BPF_W, 0, 2, 0, 0x12345678);
+	put(BPF_JMP | BPF_JSLT | BPF_K, 6, 0, -(s16)slots, 0);
+	put_exit();
+	insn[slots - 2].off = -(s16)(slots - 1);
+	compile_for(&m, kernel, mode, MOAT_GATE_RIGHTS, true);
+	if (CHECK(!m.err, "%u slots: error %d", slots, m.err)) {
+		CHECK(!wrong_ends(&m), "%u slots: branches lead astray", slots);
+		CHECK((m.code[m.jit.slot[0].start / 4] >> 25 == 0x37 >> 1) == (slots <= 400 && (kernel || slots <= 50)),
+		      "%u slots: a branch on a bit, or none", slots);
+	}
+	release(&m);
+}
+
+static void check_smalls(void)
+{
+	static const struct moat_kernel kernel = {
+		.stack_bytes = 512, .max_tail_calls = 0xffff, .array_entries = 0xffff, .array_progs = 0xfff1,
+		.prog_entry = 0xfff1, .history_loops = 32, .history_call = A64_NOP, .history_function = 0x12345678,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		check_small(50, NULL, modes[i].mode);
+		check_small(51, NULL, modes[i].mode);
+	}
+	check_small(400, &kernel, MOAT_MODE_NONE);
+	check_small(401, &kernel, MOAT_MODE_NONE);
+}
+
 /* Anything ----------------------------------------------------------------- */
 
 static u32 below(u32 n)
@@ -465,6 +521,7 @@ int main(void)
 	check_far();
 	check_dense(2000);
 	check_dense(2001);
+	check_smalls();
 	check_random();
 	return check_done();
 }
