@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* See object.h. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 
@@ -48,19 +50,26 @@ struct bpf_object *object_open(const char *name)
 	return NULL;
 }
 
+static bool says_why(const char *line)
+{
+	static const char *const known[] = { "libbpf: failed to load object", "libbpf: prog '", "processed ", "-- END" };
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strncmp(line, known[i], strlen(known[i])))
+			return false;
+	return *line;
+}
+
 /* The last line of what libbpf and the verifier said that is not about the refusal itself. */
 static void why_not(char why[256])
 {
-	char *end = strstr(said, "\nprocessed "), *start;
+	char *line, *rest, *last = said;
 
-	if (end)
-		*end = 0;
-	start = strrchr(said, '\n');
-	if (!end && start && !start[1]) {
-		*start = 0;
-		start = strrchr(said, '\n');
-	}
-	snprintf(why, 256, "%.250s", start ? start + 1 : said);
+	for (line = strtok_r(said, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (says_why(line))
+			last = line;
+	snprintf(why, 256, "%.250s", last);
 }
 
 struct bpf_object *object_load(const char *name, char why[256])
@@ -95,11 +104,16 @@ int object_prog(struct bpf_object *obj, const char *name)
 void *object_section(struct bpf_object *obj, const char *section, size_t *bytes)
 {
 	struct bpf_map *map;
+	void *mem;
 
 	bpf_object__for_each_map(map, obj)
 		if (bpf_map__is_internal(map) && strstr(bpf_map__name(map), section))
-			return (void *)bpf_map__initial_value(map, bytes);
-	return NULL;
+			break;
+	if (!map)
+		return NULL;
+	*bytes = bpf_map__value_size(map);
+	mem = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	return mem == MAP_FAILED ? NULL : mem;
 }
 
 unsigned long long object_u64(struct bpf_object *obj, const char *name, const void *key)

@@ -15,7 +15,7 @@ struct bpf_object *object_load(const char *name, char why[256]);
 
 int object_map(struct bpf_object *obj, const char *name);	/* file descriptor */
 int object_prog(struct bpf_object *obj, const char *name);
-/* The @bytes at @off in the section (".bss", ".data") of @obj; NULL: it has none. */
+/* The section (".bss", ".data") of a loaded @obj as its programs see it, and its size; NULL: it has none. */
 void *object_section(struct bpf_object *obj, const char *section, size_t *bytes);
 
 /* The number in the map @name at @key, summed over CPUs for a per-CPU one; ~0 if there is none. */

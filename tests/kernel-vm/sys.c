@@ -260,7 +260,7 @@ int sys_own_network(void)
 		return -errno;
 	if (mount("sys", "/sys", "sysfs", 0, NULL))	/* the interfaces in it are those of the namespace that mounts it */
 		return -errno;
-	return sys_shell("ip link set lo up") ? 0 : -ENOENT;
+	return sys_shell("/usr/sbin/ip link set lo up") ? 0 : -ENOENT;
 }
 
 bool sys_shell(const char *fmt, ...)
