@@ -152,8 +152,40 @@ static void div_instruction(struct moat *jit, const struct moat_op *op, enum x64
 }
 
 /*
- * dst = dst / src in RDX:RAX, which are R3 and R0: they are kept in TMP2 and
- * TMP unless they are the destination or nobody reads them any more.  An operand that is one of them is read
+ * Keep RAX and RDX for a division: in TMP and TMP2, or where the stack is at
+ * hand and the divisor is neither, in its shorter instructions.
+ */
+static void keep_pair(struct moat *jit, bool rax, bool rdx, bool push)
+{
+	struct moat_buf *b = &jit->buf;
+
+	if (rax && push)
+		x64_push(b, X64_RAX);
+	else if (rax)
+		x64_mov(b, X64_64, X64_TMP, X64_RAX);
+	if (rdx && push)
+		x64_push(b, X64_RDX);
+	else if (rdx)
+		x64_mov(b, X64_64, X64_TMP2, X64_RDX);
+}
+
+static void restore_pair(struct moat *jit, bool rax, bool rdx, bool push)
+{
+	struct moat_buf *b = &jit->buf;
+
+	if (rdx && push)
+		x64_pop(b, X64_RDX);
+	if (rax && push)
+		x64_pop(b, X64_RAX);
+	else if (rax)
+		x64_mov(b, X64_64, X64_RAX, X64_TMP);
+	if (rdx && !push)
+		x64_mov(b, X64_64, X64_RDX, X64_TMP2);
+}
+
+/*
+ * dst = dst / src in RDX:RAX, which are R3 and R0: they are kept unless they
+ * are the destination or nobody reads them any more.  An operand that is one of them is read
  * from its copy; an immediate (or the frame's offset) takes the place of the
  * destination, whose value is in RAX by then.
  */
@@ -166,11 +198,10 @@ static void divide(struct moat *jit, const struct moat_op *op)
 	u16 live = moat_live_behind(jit, op->pc);
 	bool keep_rax = dst != X64_RAX && live & 1 << BPF_REG_0;
 	bool keep_rdx = dst != X64_RDX && live & 1 << BPF_REG_3;
+	bool is_rax = !value && divisor == X64_RAX, is_rdx = !value && divisor == X64_RDX;
+	bool push = jit->opt->kernel && !is_rax && !is_rdx;
 
-	if (keep_rax || (!value && divisor == X64_RAX))
-		x64_mov(b, X64_64, X64_TMP, X64_RAX);
-	if (keep_rdx || (!value && divisor == X64_RDX))
-		x64_mov(b, X64_64, X64_TMP2, X64_RDX);
+	keep_pair(jit, keep_rax || is_rax, keep_rdx || is_rdx, push);
 	if (dst != X64_RAX)
 		x64_mov(b, x64_width(op), X64_RAX, dst);
 
@@ -189,10 +220,7 @@ static void divide(struct moat *jit, const struct moat_op *op)
 
 	if (dst != result)
 		x64_mov(b, x64_width(op), dst, result);
-	if (keep_rax)
-		x64_mov(b, X64_64, X64_RAX, X64_TMP);
-	if (keep_rdx)
-		x64_mov(b, X64_64, X64_RDX, X64_TMP2);
+	restore_pair(jit, keep_rax, keep_rdx, push);
 }
 
 /* What is defined without dividing: by 0 (dst = 0; mod: dst) and, signed, by -1 (-dst; mod: 0). */

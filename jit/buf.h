@@ -26,19 +26,26 @@ static inline void moat_fail(struct moat_buf *b, int err)
 		b->err = err;
 }
 
-/* Append the @n low bytes of @v, least significant first; 1 <= @n <= 8. */
+/*
+ * Append the @n low bytes of @v, least significant first; 1 <= @n <= 8.  Where
+ * there is room for eight, all are stored: what is behind @len is written
+ * later.  (Machines for which there is a backend are little-endian.)
+ */
 static inline void moat_put(struct moat_buf *b, u64 v, u32 n)
 {
 	u32 i;
 
 	if (b->err)
 		return;
-	if (b->base && n > b->cap - b->len) {
+	if (b->base && b->cap - b->len >= sizeof(v)) {
+		memcpy(b->base + b->len, &v, sizeof(v));
+	} else if (b->base && n > b->cap - b->len) {
 		moat_fail(b, -ENOSPC);
 		return;
+	} else {
+		for (i = 0; b->base && i < n; i++)
+			b->base[b->len + i] = v >> (8 * i);
 	}
-	for (i = 0; b->base && i < n; i++)
-		b->base[b->len + i] = v >> (8 * i);
 	b->len += n;
 }
 

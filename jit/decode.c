@@ -348,7 +348,7 @@ static const struct opcode *kernel_row(u8 code)
 {
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(kernel_opcodes); i++)
+	for (i = 0; opcodes[code].kind == MOAT_BAD && i < ARRAY_SIZE(kernel_opcodes); i++)
 		if (kernel_opcodes[i].code == code)
 			return &kernel_opcodes[i].row;
 	return &opcodes[code];

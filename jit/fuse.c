@@ -120,12 +120,23 @@ void moat_find_targets(struct moat *jit)
 	}
 }
 
-/* Loops need a pass per nesting level; after a few, everything counts as live. */
+static bool has_loop(const struct moat *jit)
+{
+	u32 i;
+
+	for (i = 0; i < jit->len; i++)
+		if ((jit->op[i].kind == MOAT_BRANCH || jit->op[i].kind == MOAT_JUMP) && jit->op[i].target <= i)
+			return true;
+	return false;
+}
+
+/* Without loops the one pass from the end is all; they need a pass per nesting level. After a few, everything is live. */
 static void find_liveness(struct moat *jit)
 {
+	bool loop = has_loop(jit);
 	u32 i, pass = 0;
 
-	while (live_pass(jit))
+	while (live_pass(jit) && loop)
 		if (++pass == MAX_PASSES)
 			break;
 	for (i = 0; pass == MAX_PASSES && i < jit->len; i++)
@@ -380,14 +391,15 @@ static bool find_row(struct moat *jit, u32 i, struct match *m)
  */
 static bool fuse_gather(struct moat *jit, u32 i)
 {
-	struct gather g = { .base = jit->op[i].src };
 	struct moat_op *first = &jit->op[i];
 	struct match m;
+	struct gather g;
 	u32 j;
 
 	if (first->kind != MOAT_LOAD || first->bytes != 1 || first->sx || first->dst == first->src ||
 	    !find_row(jit, i, &m))
 		return false;
+	g = (struct gather){ .base = first->src };
 	for (j = i; j <= m.last; j++) {
 		struct moat_op *op = &jit->op[j];
 
