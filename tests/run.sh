@@ -73,7 +73,10 @@ do_programs() { programs "$BUILD" ""; }
 do_cli() { [ ! -e tests/cli.sh ] || part cli 300 tests/cli.sh; }
 do_demo() { [ ! -e tests/demo.sh ] || part demo 300 "${build[@]}" demo; }
 do_install() { [ ! -e tests/install.sh ] || part install 300 tests/install.sh; }
-do_kcheck() { part kcheck 300 kernel/kcheck.sh; }
+do_kcheck() {
+	part kcheck 600 kernel/kcheck.sh
+	part kernel-install 120 tests/kernel_install.sh
+}
 
 do_asan() {
 	part asan/build 900 "${build[@]}" SAN=1 BUILD="$BUILD/san" all tests examples
