@@ -3,7 +3,10 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-struct sock;
+/* A declaration would not do: libbpf compares kinds. */
+struct sock {
+} __attribute__((preserve_access_index));
+
 extern __u64 bpf_kfunc_call_test1(struct sock *sk, __u32 a, __u64 b, __u32 c, __u64 d) __ksym;
 extern int bpf_kfunc_call_test2(struct sock *sk, __u32 a, __u32 b) __ksym;
 

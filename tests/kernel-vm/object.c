@@ -62,7 +62,7 @@ static bool says_why(const char *line)
 }
 
 /* The last line of what libbpf and the verifier said that is not about the refusal itself. */
-static void why_not(char why[256])
+void object_why(char why[256])
 {
 	char *line, *rest, *last = said;
 
@@ -83,7 +83,7 @@ struct bpf_object *object_load(const char *name, char why[256])
 	if (obj)
 		return obj;
 	if (why)
-		why_not(why);
+		object_why(why);
 	else
 		fprintf(stderr, "%s: %s\n", name, said);
 	return NULL;

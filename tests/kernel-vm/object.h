@@ -13,6 +13,9 @@ struct bpf_object *object_open(const char *name);
 /* The same, and loaded.  @why, if not NULL, gets the reason instead of stderr. */
 struct bpf_object *object_load(const char *name, char why[256]);
 
+/* Why the last one did not load. */
+void object_why(char why[256]);
+
 int object_map(struct bpf_object *obj, const char *name);	/* file descriptor */
 int object_prog(struct bpf_object *obj, const char *name);
 /* The section (".bss", ".data") of a loaded @obj as its programs see it, and its size; NULL: it has none. */
