@@ -21,10 +21,10 @@ static inline void bpf_moat_release(struct bpf_prog *prog)
 #else
 #ifdef CONFIG_BPF_JIT_MOAT_KEEP_STOCK
 #define BPF_STOCK_JIT
+struct bpf_prog *bpf_stock_jit_compile(struct bpf_prog *prog);
 #else
 #define BPF_STOCK_JIT	static __maybe_unused
 #endif
-BPF_STOCK_JIT struct bpf_prog *bpf_stock_jit_compile(struct bpf_prog *prog);
 
 /* Called at the start of bpf_jit_free(): end what Moat has begun with @prog and not finished. */
 void bpf_moat_release(struct bpf_prog *prog);

@@ -48,7 +48,8 @@ prepare_arm64() {
 }
 arm64=(ARCH=arm64 CROSS_COMPILE=$([ "$(uname -m)" = aarch64 ] || echo aarch64-linux-gnu-))
 
-# lay_out ARCH: links to the sources, and the Kbuild file of two modules: the core, with both backends, and the glue.
+# lay_out ARCH: links to the sources, and the Kbuild file of two modules: the core, with both backends, and the glue,
+# which keeps the stock JIT on x86 and does not on arm64.
 lay_out() {
 	local dir=$work/$1 file
 	rm -rf "$dir"
@@ -65,7 +66,7 @@ lay_out() {
 		ccflags-y := -I$dir/include -I$dir -Werror -Wenum-conversion -Wframe-larger-than=1024
 		obj-m := moat.o glued.o
 		moat-y := kcheck.o $core
-		ccflags-glue := -DCONFIG_BPF_JIT_MOAT -DCONFIG_BPF_JIT_MOAT_KEEP_STOCK
+		ccflags-glue := -DCONFIG_BPF_JIT_MOAT $([ "$1" != x86 ] || echo -DCONFIG_BPF_JIT_MOAT_KEEP_STOCK)
 		$(for file in $(glue "$1"); do echo "CFLAGS_$file := \$(ccflags-glue)"; done)
 		glued-y := kcheck.o $(echo $(glue "$1"))
 	END
