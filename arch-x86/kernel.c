@@ -25,7 +25,7 @@ static void probe_load(struct moat *jit, const struct moat_op *op, struct x64_rm
 	u32 at = jit->buf.len;
 
 	x64_load(&jit->buf, op, rm);
-	if (jit->buf.base)
+	if (jit->buf.base && !jit->buf.err)
 		jit->opt->kernel->probe(jit->opt->arg, op->pc, at, jit->buf.len, x64_reg(op->dst));
 }
 
@@ -109,7 +109,7 @@ static void tail_direct(struct moat *jit, u32 index)
 	x64_nop5(b);
 	moat_patch(b, bypass + 1, b->len - (bypass + 5), 4);
 	x64_label(b, too_many);
-	if (b->base)
+	if (b->base && !b->err)
 		jit->opt->kernel->poke(jit->opt->arg, index, bypass, target);
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "../jit/arch.h"
+#include "../jit/kernel.h"
 
 #define PC		0x10000000ull
 #define ROUNDS		100
@@ -23,6 +24,9 @@
 #define FLAG_PLAIN	0x80
 #define FLAG_REPAIR	0x08
 #define FLAG_DISTANT	0x10	/* the host's functions are out of reach */
+#define FLAG_KERNEL	0x20	/* an image for the kernel, mode none; then also: */
+#define FLAG_A64	0x40	/* for arm64 */
+#define FLAG_TAILS	0x80	/* tail calls may lead in */
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes);
 
@@ -63,6 +67,35 @@ static void inlined(void *arg, s32 id, u64 r1, struct moat_inline *out)
 					     .entries = 1 + r1 % 7, .cpu_bytes = r1 & 8 ? 4096 : 0 };
 }
 
+static int address(void *arg, u32 pc, u64 *to)
+{
+	*to = *(u64 *)arg + pc;
+	return 0;
+}
+
+static void probe(void *arg, u32 pc, u32 at, u32 end, u8 reg)
+{
+	MUST(at < end && end - at < 16 && reg < 32);
+}
+
+static void poke(void *arg, u32 index, u32 bypass, u32 target)
+{
+	MUST(bypass + 5 <= target);
+}
+
+static struct moat_kernel kernel_for(const u8 *data)
+{
+	return (struct moat_kernel) {
+		.stack_bytes = data[0] * 2, .classic = !(data[1] & FLAG_TAILS) && data[0] & FLAG_ARGS,
+		.subprogram = data[0] & FLAG_FUEL, .tail_reachable = data[1] & FLAG_TAILS,
+		.array_entries = 24, .array_progs = 272, .prog_entry = 48, .max_tail_calls = 33,
+		.int3_after_ret = data[0] & 1, .jump_lfence = data[0] & 2, .probe_limit = 1ull << 47,
+		.history_clear = data[0] & 4 ? PC : 0, .address = address, .probe = probe, .poke = poke,
+	};
+}
+
+static bool for_kernel;		/* this input */
+
 /* Bend @insn, number @i of @len, toward validity. */
 static void repair(struct bpf_insn *insn, u32 i, u32 len)
 {
@@ -71,14 +104,14 @@ static void repair(struct bpf_insn *insn, u32 i, u32 len)
 	struct moat_op op[2];
 	u32 tries;
 
-	pair[0].dst_reg %= 10;
-	pair[0].src_reg %= 11;
+	pair[0].dst_reg = pair[0].dst_reg == MOAT_REG_AX && for_kernel ? MOAT_REG_AX : pair[0].dst_reg % 10;
+	pair[0].src_reg %= for_kernel ? MOAT_REGS : 11;
 	if ((class == BPF_JMP || class == BPF_JMP32) && BPF_OP(insn->code) < BPF_CALL)
 		pair[0].off = (s32)((u16)insn->off % len) - (s32)i - 1;
 	if (insn->code == (BPF_JMP | BPF_CALL))
 		pair[0].imm = insn->src_reg == 1 ? (s32)((u32)insn->imm % len) - (s32)i - 1 : insn->imm & 0xff;
 	for (tries = 0; tries < 5; tries++) {
-		if (!moat_decode(op, pair, insn->code == 0x18 ? 2 : 1, NULL)) {
+		if (!(for_kernel ? moat_decode_kernel : moat_decode)(op, pair, insn->code == 0x18 ? 2 : 1, NULL)) {
 			*insn = pair[0];
 			return;
 		}
@@ -183,6 +216,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 {
 	u64 host;
 	struct moat_options opt;
+	struct moat_kernel kernel;
 	struct bpf_insn *insn;
 	struct moat jit;
 	void *work;
@@ -199,9 +233,17 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 		.host_rights = 0x55555554, .domain_rights = 0x55555551, .call = host, .tail = host + 8, .packet = host + 16,
 		.known = known, .callee = callee, .inlined = inlined, .arg = &host, .log = { .line = line },
 	};
+	for_kernel = data[1] & FLAG_KERNEL;
+	if (for_kernel) {
+		kernel = kernel_for(data);
+		opt.kernel = &kernel;
+		opt.mode = MOAT_MODE_NONE;
+		opt.form = MOAT_BASE_AUTO;
+		opt.arch = data[1] & FLAG_A64 ? &a64_arch : &x64_arch;
+	}
 	insn = program(data + 2, bytes - 2, data[1] & FLAG_REPAIR, &len);
 	check_texts(insn, len);
-	work = calloc(1, moat_work_bytes(len));
+	work = calloc(1, for_kernel ? moat_kernel_work_bytes(len) : moat_work_bytes(len));
 	lines = 0;
 	err = moat_plan(&jit, insn, len, &opt, work);
 	MUST(!err || err == -EINVAL || err == -E2BIG || err == -EOPNOTSUPP);

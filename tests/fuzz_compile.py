@@ -64,6 +64,12 @@ add("wrpkru", insn(0x18, 0, 0, 0, 0xef010f), insn(0, 0, 0, 0, 0x0f01ef0f & 0x7ff
 add("lea", insn(0xbf, 1, 2), insn(0x07, 1, 0, 0, 40), insn(0xbf, 3, 4), insn(0x0f, 3, 5))
 add("rotate", insn(0xbf, 1, 2), insn(0x67, 1, 0, 0, 13), insn(0x77, 2, 0, 0, 51), insn(0x4f, 1, 2))
 add("gather", insn(0x71, 0, 1, 0), insn(0x71, 2, 1, 1), insn(0x67, 2, 0, 0, 8), insn(0x4f, 0, 2))
+for code in (0x21, 0x29, 0x31, 0x39):
+    add("probe-%02x" % code, insn(code, 1, 2, 4), insn(code, 3, 3, 0), insn(code, 6, 9, -300))
+add("barrier", insn(0x7b, 10, 1, -8), insn(0xc2), insn(0x71, 0, 1))
+add("tails", insn(0xb7, 3), insn(0xf5), insn(0xf5, 0, 0, 0, 2))
+add("ax", insn(0xb7, 11, 0, 0, 77), insn(0xaf, 11, 1), insn(0x7b, 10, 11, -8), insn(0x2d, 1, 11, 1), insn(0x79, 11, 11, 8))
+add("calls", insn(0x85, 0, 1, 4, 9), insn(0x85, 0, 2, 1, 9), insn(0x18, 1, 4, 0, 3), insn(0))
 
 directory = sys.argv[1]
 os.makedirs(directory, exist_ok=True)
@@ -72,4 +78,8 @@ for number, (name, program) in enumerate(sorted(programs.items())):
         form = (1 + number % 2) << 2
         options = bytes((mode | form | 0x10 | 0x20 | 0x40, number % 8 | (8 if number % 3 == 0 else 0)))
         with open(os.path.join(directory, "%s-%d" % (name, mode)), "wb") as f:
+            f.write(options + program)
+    for arch in (0x00, 0x40):
+        options = bytes((number * 5 & 0xff, 0x20 | arch | (0x80 if number % 2 else 0) | (8 if number % 3 == 0 else 0)))
+        with open(os.path.join(directory, "%s-kernel-%d" % (name, arch)), "wb") as f:
             f.write(options + program)

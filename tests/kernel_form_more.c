@@ -45,7 +45,7 @@ static void start(struct kform *k)
 
 static void fill_array(struct kform_prog *a, struct kform_prog *b)
 {
-	array = (struct kform_array){ .entries = 2, .prog = { a, b, NULL, a } };
+	array = (struct kform_array){ .entries = 2, .prog = { a, b, a, a } };
 	context = (struct context){ .array = &array };
 }
 
@@ -361,6 +361,7 @@ void kernel_form_more(void)
 	probe_loads();
 	passes();
 	refusals();
+	kernel_form_a64();
 	kform_free(&form);
 	kform_free(&other);
 }
