@@ -153,15 +153,6 @@ static void atomic_plain(struct moat *jit, const struct moat_op *op, enum x64_op
 	x64_ins(&jit->buf, fn, op->bytes == 8 ? X64_64 : X64_32, src, rm);
 }
 
-/* Does slot @i do nothing but clear the upper half of R0?  The kernel's verifier puts that behind a 32-bit CMPXCHG. */
-static bool clears_upper(const struct moat *jit, u32 i)
-{
-	const struct moat_op *op = &jit->op[i];
-
-	return i < jit->len && op->kind == MOAT_MOV && !op->has_imm && !op->bytes && !op->is64 &&
-	       op->dst == BPF_REG_0 && op->src == BPF_REG_0;
-}
-
 void x64_emit_atomic(struct moat *jit, const struct moat_op *op)
 {
 	switch (op->imm) {
@@ -173,7 +164,8 @@ void x64_emit_atomic(struct moat *jit, const struct moat_op *op)
 	case BPF_XCHG:			atomic_plain(jit, op, X64_XCHG_RM_R); break;
 	case BPF_CMPXCHG:
 		atomic_plain(jit, op, X64_CMPXCHG_RM_R);
-		if (op->bytes == 4 && !clears_upper(jit, op->pc + 1))	/* a success does not write EAX */
+		/* A success does not write EAX.  In the kernel the verifier sees to the upper half, where it matters. */
+		if (op->bytes == 4 && !jit->opt->kernel)
 			x64_mov(&jit->buf, X64_32, X64_RAX, X64_RAX);
 		break;
 	case BPF_AND | BPF_FETCH:	fetch_loop(jit, op, X64_AND_RM_R); break;

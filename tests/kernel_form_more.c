@@ -133,9 +133,9 @@ static void limits(void)
 	static const char *const chains[] = {
 		COUNT "r1 = r6\n" CALL BACK,
 		"*(u64 *)(r10 - 24) = r1\n" COUNT CALL BACK,
-		"r6 = r1\n call L1\n r0 = 7\n exit\n L1:\n" COUNT CALL "r0 = 5\n exit\n",
-		"*(u64 *)(r10 - 40) = 1\n r6 = r1\n call L1\n r0 -= 4\n exit\n"
-		"L1:\n call L2\n r0 = 11\n exit\n L2:\n" COUNT "*(u64 *)(r10 - 64) = 3\n" CALL "r0 = 3\n exit\n",
+		"r6 = r1\n r0 = 0\n call L1\n r0 = 7\n exit\n L1:\n" COUNT CALL "r0 = 5\n exit\n",
+		"*(u64 *)(r10 - 40) = 1\n r6 = r1\n r0 = 0\n call L1\n r0 -= 4\n exit\n"
+		"L1:\n r0 = 0\n call L2\n r0 = 11\n exit\n L2:\n" COUNT "*(u64 *)(r10 - 64) = 3\n" CALL "r0 = 3\n exit\n",
 	};
 	u32 i;
 

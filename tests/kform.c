@@ -271,8 +271,7 @@ static int take(struct kform_func *f, const struct bpf_insn *insn)
 	for (i = 0; i < f->len; i += is_wide(&copy[i]) ? 2 : 1)
 		if (names_function(&copy[i]))
 			copy[i].imm = (s32)func_at(f->k, f->start + i + 1 + (u32)copy[i].imm);
-	if (f->k->rewrite)
-		n = kform_rewrite(f->insn, max, copy, f->len, f->k->rewrite + f->start);
+	n = kform_rewrite(f->insn, max, copy, f->len, f->k->rewrite ? f->k->rewrite + f->start : 0);
 	if (n)
 		f->len = n;
 	else

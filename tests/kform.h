@@ -53,7 +53,7 @@ struct kform {
 	bool plain;
 	struct moat_kernel kernel;		/* what all functions have in common */
 	const struct kform_helper *helper;	/* up to id 0, at most KFORM_HELPERS */
-	u64 rewrite;			/* seed: rewrite as the verifier may (kform_rewrite.c); 0: not */
+	u64 rewrite;			/* seed: rewrite as the verifier may (kform_rewrite.c); 0: only as it must */
 
 	struct kform_func func[KFORM_FUNCS];
 	u32 nr_func;
@@ -90,7 +90,10 @@ void kform_poke(const struct kform_func *f, const struct kform_prog *to);
 /* Does a signal belong to a probe load of @k?  Then the load is passed over. */
 void kform_watch(struct kform *k);
 
-/* @insn[0..len) of one function as the verifier might leave it; the new length, or 0: it does not fit @max. */
+/*
+ * @insn[0..len) of one function as the verifier might leave it, without a @seed as it must: with the upper half of R0
+ * cleared behind a 32-bit CMPXCHG.  The new length, or 0: it does not fit @max.
+ */
 u32 kform_rewrite(struct bpf_insn *out, u32 max, const struct bpf_insn *insn, u32 len, u64 seed);
 
 #endif

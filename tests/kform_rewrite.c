@@ -188,7 +188,7 @@ u32 kform_rewrite(struct bpf_insn *out, u32 max, const struct bpf_insn *insn, u3
 	bool ok = went;
 	u32 i;
 
-	r.kinds = (u32)(gen_random(&r.rng) >> 32);
+	r.kinds = seed ? (u32)(gen_random(&r.rng) >> 32) : 0;
 	for (i = 0; ok && i < len; i++) {
 		went[i] = r.n;
 		if (insn[i].code == (BPF_LD | BPF_IMM | BPF_DW)) {
