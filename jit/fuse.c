@@ -279,7 +279,7 @@ static bool fuse_rotate(struct moat *jit, u32 i)
 
 /* A register that is put together from bytes of memory: byte @off[p] stands at position p. */
 struct bytes {
-	s32 off[8];
+	s16 off[8];	/* as in the instructions; stack is scarce in the kernel */
 	u8 have;	/* bit p: position p is filled */
 };
 
