@@ -57,8 +57,15 @@ static inline int check_done(void)
 	return check_failed || check_passed + check_skipped == 0;
 }
 
-/* True if @cond held, so that a test can stop at a failure that makes the rest pointless. */
-#define CHECK(cond, ...)	check_count(!!(cond), __FILE__, __LINE__, #cond, __VA_ARGS__)
+/*
+ * True if @cond held, so that a test can stop at a failure that makes the rest pointless.  What is to be printed is looked
+ * at afterwards: errno is that of @cond.
+ */
+#define CHECK(cond, ...) __extension__ ({					\
+	bool check_ok = !!(cond);						\
+										\
+	check_count(check_ok, __FILE__, __LINE__, #cond, __VA_ARGS__);		\
+})
 #define SKIP(name, reason)	check_skip(name, reason)
 
 #endif

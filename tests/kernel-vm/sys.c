@@ -226,6 +226,14 @@ int sys_pin(void)
 	return cpu;
 }
 
+void sys_unpin(void)
+{
+	cpu_set_t set;
+
+	memset(&set, 0xff, sizeof(set));
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 double sys_now(void)
 {
 	struct timespec t;

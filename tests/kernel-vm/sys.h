@@ -38,6 +38,7 @@ int sys_write(const char *name, const char *value);
 
 /* Stay on one CPU; its number. */
 int sys_pin(void);
+void sys_unpin(void);
 
 double sys_now(void);
 
