@@ -153,10 +153,10 @@ static bool is_that_jump(const struct bpf_insn *in, const struct bpf_insn *insn)
 	return is_jump(in) && in->off == insn->off && BPF_OP(in->code) == BPF_OP(insn->code);
 }
 
-/* Point the jumps at where their targets went.  False: out of a jump's reach. */
+/* Point the jumps at where their targets went.  False: out of a jump's reach, or of the program. */
 static bool retarget(struct rewrite *r, const struct bpf_insn *insn, u32 len, const u32 *went)
 {
-	u32 i, at;
+	u32 i, at, to;
 
 	for (i = 0; i < len; i++) {
 		bool by_imm = insn[i].code == (BPF_JMP32 | BPF_JA);
@@ -170,7 +170,10 @@ static bool retarget(struct rewrite *r, const struct bpf_insn *insn, u32 len, co
 			continue;
 		for (at = went[i]; !is_that_jump(&r->out[at], &insn[i]); at++)
 			;
-		distance = (s32)went[i + 1 + (u32)(by_imm ? insn[i].imm : insn[i].off)] - (s32)at - 1;
+		to = i + 1 + (u32)(by_imm ? insn[i].imm : insn[i].off);
+		if (to > len)
+			return false;
+		distance = (s32)went[to] - (s32)at - 1;
 		if (by_imm)
 			r->out[at].imm = distance;
 		else
@@ -192,8 +195,9 @@ u32 kform_rewrite(struct bpf_insn *out, u32 max, const struct bpf_insn *insn, u3
 	for (i = 0; ok && i < len; i++) {
 		went[i] = r.n;
 		if (insn[i].code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			put(&r, insn[i++]);
+			went[i] = r.n;
 			put(&r, insn[i]);
-			put(&r, insn[++i]);
 		} else {
 			one(&r, insn[i]);
 		}
