@@ -1,13 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Make the image of the test VM, KERNELS/vm-ARCH/image.cpio: build.sh ARCH.  BUILD holds what user space needs for ARCH.
+# Make the image of the test VM, KERNELS/vm-ARCH/image.cpio: build.sh ARCH [selftests].  BUILD has our programs for ARCH;
+# "selftests" adds those of the kernel.
 #
 # The modules must be those of the kernel's own build (their type numbers would not fit another), so this runs every time.
 set -eu
 here=$(dirname "$0")
 . "$here/env.sh"
-[ $# = 1 ] || { echo "usage: $0 ARCH" >&2; exit 2; }
+case $#${2-} in
+1|2selftests)	;;
+*)	echo "usage: $0 ARCH [selftests]" >&2; exit 2 ;;
+esac
 use "$1"
+selftests=${2-}
 build=${BUILD:-build}
 "$here/bpftool.sh" "$arch"
 set -- "$kernel/lib/test_bpf.ko=/moat/" "$work/bpftool/bpftool=/usr/sbin/" "$here/welcome=/moat/"
@@ -24,4 +29,8 @@ for program in "$build"/tests/kernel-vm/*; do
 	*)		[ ! -x "$program" ] || set -- "$@" "$program=/moat/tests/kernel-vm/" ;;
 	esac
 done
+if [ -n "$selftests" ]; then
+	"$here/selftests.sh" "$arch"
+	set -- "$@" "$work/selftests/image=/moat/selftests" "$here/selftests.txt=/moat/"
+fi
 "$here/image.sh" "$arch" "$work/image.cpio" "$@"

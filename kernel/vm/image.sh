@@ -20,7 +20,7 @@ trap 'exit 130' INT TERM
 # library NAME: put it where the loader looks, with what it needs itself.
 library() {
 	[ ! -e "$tree/lib/$1" ] || return 0
-	found=$(find "$root/lib" "$root/usr/lib" -name "$1" | head -n 1)
+	found=$(find "$root/lib" "$root/usr/lib" "$tree" -name "$1" | head -n 1)
 	[ -n "$found" ] || die "no $1 in $root, which a program needs"
 	mkdir -p "$tree/lib"
 	cp -L "$found" "$tree/lib/$1"
@@ -50,8 +50,12 @@ put() {
 
 # The loader's names: /lib64/ld-linux-x86-64.so.2, /lib/ld-linux-aarch64.so.1.
 ln -s lib "$tree/lib64"
+# busybox's own shell prefers its applets to all programs, and its ip and tc are simpler ones.
 put "$root/bin/busybox" /bin/
-# Not beside busybox, which has a simpler tc of its own.
+put "$root/bin/dash" /bin/sh
+put "$root/bin/bash" /bin/
+# Loaded when a thread ends itself, so no program says that it needs it.
+library libgcc_s.so.1
 for program in bin/ip sbin/tc sbin/bridge bin/ss; do
 	put "$root/$program" /usr/sbin/
 done

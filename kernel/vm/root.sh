@@ -6,4 +6,4 @@ here=$(dirname "$0")
 . "$here/env.sh"
 [ $# = 1 ] || { echo "usage: $0 ARCH" >&2; exit 2; }
 use "$1"
-"$here/../../build-support/sysroot.sh" "$debian" "$root" binutils-dev libcap-dev busybox-static iproute2
+"$here/../../build-support/sysroot.sh" "$debian" "$root" binutils-dev libcap-dev busybox-static iproute2 dash bash

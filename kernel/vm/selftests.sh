@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Build the kernel's own test_verifier, bpf_testmod and the chosen part of test_progs: selftests.sh ARCH.
+# The result is KERNELS/vm-ARCH/selftests/image.
 #
 # They are built in a copy of the kernel's tools/ that has only the chosen tests and the programs that those name: the others
 # need time, and types that our small kernel does not have.  All is made anew when the kernel is: type numbers have changed.
@@ -12,7 +13,7 @@ use "$1"
 copy=$work/selftests log=$work/selftests.log list=$here/selftests.txt
 tests=$copy/tools/testing/selftests/bpf
 done=$copy/.done
-[ "$done" -nt "$kernel/vmlinux" ] && [ "$done" -nt "$list" ] && exit 0
+[ "$done" -nt "$kernel/vmlinux" ] && [ "$done" -nt "$list" ] && [ "$done" -nt "$0" ] && exit 0
 echo "selftests for $arch: building ($log)"
 rm -rf "$copy"
 mkdir -p "$copy"
@@ -52,5 +53,8 @@ export KDIR=$kernel
 make -j"$(nproc)" -C "$tests" CLANG=clang-16 LLC=llc-16 LLVM_STRIP=llvm-strip-16 LLD=lld-16 \
 	GENDIR="$kernel/include/generated" VMLINUX_BTF="$kernel/vmlinux" test_verifier test_progs >"$log" 2>&1 ||
 	{ grep -aE 'error|Error|\*\*\*' "$log" | head -n 20 >&2; die "the selftests do not build, see $log"; }
-strip -g "$tests/test_progs" "$tests/test_verifier"
+mkdir "$copy/image"
+cd "$tests"
+ln test_progs test_verifier urandom_read liburandom_read.so bpf_testmod.ko ./*.bpf.o "$copy/image/"
+strip "$copy/image/test_verifier"
 touch "$done"
