@@ -116,12 +116,6 @@ static void tail_calls(void)
 	for (way = 0; way < 32; way++) {
 		for (i = 0; i < ARRAY_SIZE(callers); i++) {
 			set_way(way);
-			/* memory for the thunk is there only after a first program */
-			if (way & 16 && !form.mem) {
-				load(&form, BACK);
-				form.used = 4096;
-				form.kernel.jump_thunk = kform_place(&form, "\x90\xff\xe1", 3);
-			}
 			call_one(callers[i], i, !!strstr(callers[i], "+= 1"));
 		}
 	}
@@ -188,8 +182,6 @@ static void leaving(void)
 
 	for (way = 0; way < 32; way++) {
 		start(&form);
-		load(&form, BACK);
-		form.used = 4096;
 		form.kernel.classic = way & 1;
 		form.kernel.int3_after_ret = way & 2;
 		form.kernel.return_thunk = way & 4 ? kform_place(&form, thunk, sizeof(thunk)) : 0;

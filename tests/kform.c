@@ -172,7 +172,7 @@ static u8 *place(struct kform *k, u32 bytes)
 
 u64 kform_place(struct kform *k, const void *code, u32 bytes)
 {
-	u8 *at = place(k, bytes);
+	u8 *at = k->mem || !get_memory(k) ? place(k, bytes) : NULL;
 
 	if (!at)
 		return 0;
