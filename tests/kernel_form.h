@@ -6,5 +6,7 @@
 #include "kform.h"
 
 void kernel_form_more(void);
+/* kernel_form_a64.c; empty elsewhere */
+void kernel_form_a64(void);
 
 #endif
