@@ -5,7 +5,7 @@ HOST	:= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86)
 # What `check` runs; each name is a do_NAME of tests/run.sh.
 NATIVE	:= build programs cli demo install
 PARTS	:= $(NATIVE) $(if $(filter arm64,$(HOST)),,kcheck) fuzz asan $(if $(filter arm64,$(HOST)),,check-vm)
-PARTS	+= $(if $(ARCH)$(filter arm64,$(HOST)),,arm64)
+PARTS	+= $(if $(ARCH)$(filter arm64,$(HOST)),,arm64) $(if $(filter x86,$(HOST)),kernel-x86 $(if $(ARCH),,kernel-arm64))
 ARCH	?= $(HOST)
 
 ifneq ($(ARCH),$(HOST))
@@ -17,7 +17,7 @@ SYSROOT	:= $(abspath $(BUILD))/sysroot
 RUNNER	:= $(abspath $(BUILD))/emulator -L $(SYSROOT)
 CC	:= aarch64-linux-gnu-gcc --sysroot=$(SYSROOT)
 AR	:= aarch64-linux-gnu-ar
-PARTS	:= arm64
+PARTS	:= arm64 kernel-arm64
 # What everything that is compiled needs first, and commands that run the programs as if they were native.
 CROSS	:= $(SYSROOT)/.stamp $(BUILD)/emulator
 MORE	:= $(addprefix $(BUILD)/run/,moat embed)

@@ -119,13 +119,23 @@ do_arm64() {
 # Where the CPU has protection keys everything above used them; elsewhere a machine that emulates them must.
 do_check_vm() { part vm/pku "1500" tests/vm/pku.sh; }
 
-for part in ${*:-build programs cli demo install kcheck fuzz asan check-vm arm64}; do
+# The kernels, and what runs in them: an emulated machine, so both architectures' tests do the same everywhere.
+kernel() {	# kernel ARCH BUILD
+	part "kernel-$1/build" 3000 "${build[@]}" kernel ARCH="$1"
+	BUILD=$2 part "kernel-$1/vm" 3600 make --no-print-directory kernel-check ARCH="$1"
+}
+
+do_kernel_x86() { kernel x86 "$BUILD"; }
+do_kernel_arm64() { kernel arm64 "$ARM64"; }
+
+for part in ${*:-build programs cli demo install kcheck fuzz asan check-vm arm64 kernel-x86 kernel-arm64}; do
 	"do_${part//-/_}"
 done
 
 [ -z "$skips" ] || printf '\nskipped:\n%s' "$skips"
 [ -z "$failures" ] || printf '\nFAILED:\n%s' "$failures"
-printf '\n%d passed, %d failed' $passed $failed
+printf '\nafter %d min %d s:\n' $((SECONDS / 60)) $((SECONDS % 60))
+printf '%d passed, %d failed' $passed $failed
 [ $skipped = 0 ] || printf ', %d skipped' $skipped
 printf '\n'
 [ $failed = 0 ] && [ $passed -gt 0 ]
