@@ -5,28 +5,32 @@
 
 #define CANONICAL	47	/* addresses from 1 << 47 up are the kernel's, or fault */
 
-/* Flags for "below the limit" from @addr; the branch that is taken then. */
-static enum x64_cc compare_limit(struct moat *jit, enum x64_reg addr)
+/*
+ * From the vsyscall page to the end of the address space there is nothing that
+ * a program may follow a pointer to, and that page is user memory: a fault of
+ * the kernel there is never forgiven.  Added to an address, this makes those
+ * positive, as the lower half is.
+ */
+#define TO_VSYSCALL	(10 << 20)
+#define LAST_BYTE	7		/* of the longest access, which may reach into that page */
+
+/* The branch that is taken if @addr + @off is not an address of the kernel, for which @dst gets zero. */
+static u32 skip_if_bad(struct moat *jit, enum x64_reg dst, enum x64_reg addr, s32 off)
 {
 	u64 limit = jit->opt->kernel->probe_limit;
+	struct moat_buf *b = &jit->buf;
+	bool half = limit >> CANONICAL;
 
-	if (limit >> CANONICAL) {	/* the sign tells */
-		x64_ins(&jit->buf, X64_TEST_RM_R, X64_64, addr, x64_r(addr));
-		return X64_NS;
+	x64_ins(b, X64_LEA, X64_64, X64_TMP2, x64_at(addr, half ? off + TO_VSYSCALL + LAST_BYTE : off));
+	x64_mov_imm(b, dst, 0);
+	if (half) {
+		x64_ins(b, X64_TEST_RM_R, X64_64, X64_TMP2, x64_r(X64_TMP2));
+		return x64_jcc_forward(b, X64_NS);
 	}
 	if (!fits_unsigned(limit, 31))
-		moat_fail(&jit->buf, -EINVAL);
-	x64_alu_imm(&jit->buf, 7, X64_64, x64_r(addr), limit);
-	return X64_B;
-}
-
-static void probe_load(struct moat *jit, const struct moat_op *op, struct x64_rm rm)
-{
-	u32 at = jit->buf.len;
-
-	x64_load(&jit->buf, op, rm);
-	if (jit->buf.base && !jit->buf.err)
-		jit->opt->kernel->probe(jit->opt->arg, op->pc, at, jit->buf.len, x64_reg(op->dst));
+		moat_fail(b, -EINVAL);
+	x64_alu_imm(b, 7, X64_64, x64_r(X64_TMP2), limit);
+	return x64_jcc_forward(b, X64_B);
 }
 
 /*
@@ -36,19 +40,19 @@ static void probe_load(struct moat *jit, const struct moat_op *op, struct x64_rm
  */
 void x64_emit_probe(struct moat *jit, const struct moat_op *op)
 {
-	struct moat_buf *b = &jit->buf;
 	enum x64_reg dst = x64_reg(op->dst), addr = x64_reg(op->src);
-	enum x64_cc below;
-	u32 skip;
+	struct moat_buf *b = &jit->buf;
+	u32 skip, at;
 
-	if (op->off || dst == addr) {
-		x64_ins(b, X64_LEA, X64_64, X64_TMP, x64_at(addr, op->off));
+	if (dst == addr) {
+		x64_mov(b, X64_64, X64_TMP, addr);
 		addr = X64_TMP;
 	}
-	x64_mov_imm(b, dst, 0);
-	below = compare_limit(jit, addr);
-	skip = x64_jcc_forward(b, below);
-	probe_load(jit, op, x64_at(addr, 0));
+	skip = skip_if_bad(jit, dst, addr, op->off);
+	at = b->len;
+	x64_load(b, op, x64_at(addr, op->off));
+	if (b->base && !b->err)
+		jit->opt->kernel->probe(jit->opt->arg, op->pc, at, b->len, dst);
 	x64_label(b, skip);
 }
 

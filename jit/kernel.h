@@ -58,8 +58,8 @@ struct moat_kernel {
 	u64 history_clear;	/* called at exit, preserves all but RAX and RCX: clear_bhb_loop; 0: not called */
 	bool history_fence;	/* IBHF at exit */
 	u64 probe_limit;	/*
-				 * Probe loads from addresses below read as 0. From 2^47 up it stands for the
-				 * lower half of the address space: what is in neither half faults anyway.
+				 * Probe loads from addresses below read as 0. From 2^47 up it stands for all
+				 * but the kernel's addresses below the vsyscall page, the rest of which fault.
 				 */
 
 	/* arm64 */

@@ -422,6 +422,7 @@ void kform_poke(const struct kform_func *f, const struct kform_prog *to)
 /* Probe loads ----------------------------------------------------------------------- */
 
 static const struct kform *watched;
+volatile u32 kform_faults;
 
 #if defined(__x86_64__)
 static void zero_register(ucontext_t *uc, u8 reg)
@@ -459,6 +460,7 @@ static void repair(int sig, siginfo_t *info, void *context)
 	for (i = 0; watched && i < watched->nr_probe; i++) {
 		if ((u64)watched->probe[i].at != *pc)
 			continue;
+		kform_faults++;
 		zero_register(uc, watched->probe[i].reg);
 		*pc = (u64)watched->probe[i].end;
 		return;

@@ -89,6 +89,7 @@ void kform_poke(const struct kform_func *f, const struct kform_prog *to);
 
 /* Does a signal belong to a probe load of @k?  Then the load is passed over. */
 void kform_watch(struct kform *k);
+extern volatile u32 kform_faults;	/* so many were */
 
 /*
  * @insn[0..len) of one function as the verifier might leave it, without a @seed as it must: with the upper half of R0
