@@ -6,9 +6,9 @@ KVM_BPF	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernel-vm/*.bpf.c exampl
 
 kernel-vm: $(call in,$(KVM_NAMES:%=tests/kernel-vm/%)) $(KVM_BPF)	## build what runs in the kernel's VM
 
-kernel-compare: $(BUILD)/.deps-kernel-vm	## stock JIT and Moat in one kernel (make kernel ARCH=x86 | arm64): bench/KERNEL-ARCH.md
+kernel-compare: $(BUILD)/.deps-kernel-vm	## stock JIT and Moat in one kernel: bench/KERNEL-ARCH.md
 	@$(MAKE) --no-print-directory -s kernel-vm
-	@BUILD=$(BUILD) KERNELS=$(KERNELS) tests/kernel-vm/compare.sh $(ARCH) bench/KERNEL-$(ARCH).md
+	@BUILD=$(BUILD) tests/kernel-vm/compare.sh $(ARCH) bench/KERNEL-$(ARCH).md
 
 $(BUILD)/tests/kernel-vm/helpers.a: $(KVM_HELPERS)
 	@mkdir -p $(@D) && rm -f $@
