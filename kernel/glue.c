@@ -183,7 +183,7 @@ static enum moat_outcome compile(struct bpf_prog *prog)
 	if (!err)
 		err = publish(job, last);
 	if (err) {
-		pr_info_ratelimited("program '%s' is left to the interpreter: error %d\n", prog->aux->name, err);
+		pr_info_ratelimited("program '%s' is not compiled: error %d\n", prog->aux->name, err);
 		prog->bpf_func = job && job->final ? NULL : prog->bpf_func;
 		prog->jited = 0;
 		prog->jited_len = 0;
