@@ -21,7 +21,7 @@ declare -A parameters=(
 	[none]="bpf_moat=none"
 	[harden]="bpf_moat=none sysctl.net.core.bpf_jit_harden=2"
 )
-complaint='BUG:|WARNING:|Oops|[Gg]eneral protection|Unable to handle|possible recursive|circular locking|stall|UBSAN'
+complaint='BUG:|WARNING:|Oops|[Gg]eneral protection|Unable to handle|possible recursive|circular locking|detected stall|soft lockup|UBSAN'
 complaint+='|KASAN|Kernel panic|scheduling while|blocked for more|refcount_t|bad page|Call [Tt]race'
 count='^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?'
 
@@ -99,7 +99,7 @@ boot() {
 		grep -qx "done" "$logs/ended" && break
 		dead=$(comm -13 <(sort "$logs/ended") <(sort "$logs/begun") | head -n 1)
 		bad "$boot: the machine died or hung in ${dead:-its boot}, see $logs/$boot.console"
-		[ -z "$dead" ] || grep -a '^FAIL' "$logs/$boot-$dead.log" | head -n 20
+		[ -z "$dead" ] || grep -a '^FAIL' "$logs/$boot-$dead.log" | head -n 20 | sed "s|^FAIL |FAIL $boot/$dead: |"
 		grep -qaE "$complaint" "$logs/$boot.console" && complaints "$boot" "$logs/$boot.console" ||
 			tail -n 25 "$logs/$boot.console" "$logs/qemu.errors" | sed 's/^/    | /'
 		cp "$logs/$boot.console" "$logs/$boot.console.$tries"
@@ -110,17 +110,21 @@ boot() {
 	rm -f "$logs/initrd"
 }
 
-boots="stock none harden"
-selftests=
-for name in $boots; do
-	! rows "$name" | grep -qE ' suites/test_(verifier|progs)' || selftests=selftests
-done
-"$here/build.sh" "$arch" $selftests || { bad "the image cannot be made"; echo "0 passed, $failed failed"; exit 1; }
-rm -f "$logs"/*.log "$logs"/*.dmesg
-for name in $boots; do
-	boot "$name"
-done
-printf '%d passed, %d failed' $passed $failed
-[ $skipped = 0 ] || printf ', %d skipped' $skipped
-echo
-[ $failed = 0 ] && [ $passed -gt 0 ]
+main() {
+	local name boots="stock none harden" selftests=
+	for name in $boots; do
+		! rows "$name" | grep -qE ' suites/test_(verifier|progs)' || selftests=selftests
+	done
+	"$here/build.sh" "$arch" $selftests || { bad "the image cannot be made"; echo "0 passed, $failed failed"; return 1; }
+	rm -f "$logs"/*.log "$logs"/*.dmesg "$logs"/*.console*
+	for name in $boots; do
+		boot "$name"
+	done
+	printf '%d passed, %d failed' $passed $failed
+	[ $skipped = 0 ] || printf ', %d skipped' $skipped
+	echo
+	[ $failed = 0 ] && [ $passed -gt 0 ]
+}
+
+# On one line, so that bash has read all when it begins: the file may be edited while this runs.
+main; exit
