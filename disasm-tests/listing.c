@@ -173,6 +173,11 @@ static u32 word_at(const struct view *v, u32 at)
 	return c[0] | c[1] << 8 | c[2] << 16 | (u32)c[3] << 24;
 }
 
+static u64 quad_at(const struct view *v, u32 at)
+{
+	return word_at(v, at) | (u64)word_at(v, at + 4) << 32;
+}
+
 /* What movz, movn, a bitmask and movk make of a register; the text tells the number. */
 static void follow_constant(struct view *v, u32 word, const char *text)
 {
@@ -185,13 +190,15 @@ static void follow_constant(struct view *v, u32 word, const char *text)
 		v->constant[reg] = (v->constant[reg] & ~(0xffffull << shift)) | strtoull(number + 1, NULL, 0) << shift;
 }
 
-/* "b.eq #8" to "b.eq L0"; "blr x9" to "blr x9 (call)" if X9 was made from that address. */
+/* "b.eq #8" to "b.eq L0"; "blr x9" to "blr x9 (call)" if X9 was made from that address; "ldr x9, =call" if it is loaded. */
 static void put_name_a64(struct view *v, u32 at, struct oracle_ins *ins)
 {
-	u32 word = word_at(v, at);
+	u32 word = word_at(v, at), literal = at + (s32)(word << 8) / 8192 * 4;
 	char name[40];
 
-	if (ins->has_target) {
+	if (word >> 24 == 0x58 && literal < v->jit.bytes && host_name(quad_at(v, literal), name)) {
+		sprintf(strchr(ins->text, ',') + 1, " =%s", name);
+	} else if (ins->has_target) {
 		target_name(v, ins->target, name);
 		strcpy(strrchr(ins->text, ' ') + 1, name);
 	} else if ((word & 0xfffffc1f) == 0xd63f0000 && host_name(v->constant[word >> 5 & 31], name)) {
@@ -234,9 +241,29 @@ static void decode_a64(const struct view *v, u32 at, struct oracle_ins *ins)
 	ins->target = v->spec->pc + at + strtoll(number + 1, NULL, 0);
 }
 
+/* In images for the kernel addresses stand behind the instructions. */
+static bool is_data(const struct view *v, u32 at)
+{
+	return v->spec->for_kernel && is_arm64(v) && at >= v->jit.text_bytes && (v->jit.bytes - at) % 8 == 0;
+}
+
+static void decode_data(const struct view *v, u32 at, struct oracle_ins *ins)
+{
+	char name[40];
+
+	if (!host_name(quad_at(v, at), name))
+		snprintf(name, sizeof(name), "0x%llx", (unsigned long long)quad_at(v, at));
+	*ins = (struct oracle_ins){ .bytes = 8 };
+	snprintf(ins->text, sizeof(ins->text), ".quad %s", name);
+}
+
 /* Decode at @at; what cannot be decoded is one byte long (or one word) and says so. */
 static void decode(const struct view *v, u32 at, struct oracle_ins *ins)
 {
+	if (is_data(v, at)) {
+		decode_data(v, at, ins);
+		return;
+	}
 	if (is_arm64(v)) {
 		decode_a64(v, at, ins);
 		return;
@@ -293,9 +320,9 @@ static void disassemble(struct view *v)
 			continue;
 		if (v->is_target[at])
 			add_line(v->out, "L%u:", v->label[at]);
-		if (is_arm64(v))
+		if (is_arm64(v) && !is_data(v, at))
 			put_name_a64(v, at, &ins);
-		else
+		else if (!is_arm64(v))
 			put_name_x64(v, &ins);
 		add_ins(v, at, &ins);
 	}

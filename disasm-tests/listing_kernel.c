@@ -95,6 +95,22 @@ static bool where(const char *value, u64 at, u64 *out)
 	return true;
 }
 
+/* arm64's ways to clear the branch history. */
+static bool set_history(struct moat_kernel *k, const char *value)
+{
+	if (!strcmp(value, "hint")) {
+		k->history_hint = true;
+	} else if (!strcmp(value, "loops")) {
+		k->history_loops = 8;
+	} else if (!strcmp(value, "firmware")) {
+		k->history_call = 0xd4000002;		/* hvc #0 */
+		k->history_function = 0x80003fff;	/* ARM_SMCCC_ARCH_WORKAROUND_3 */
+	} else {
+		return false;
+	}
+	return true;
+}
+
 bool listing_kernel_key(struct moat_kernel *k, const char *key, const char *value)
 {
 	if (!strcmp(key, "stack")) {
@@ -120,5 +136,7 @@ bool listing_kernel_key(struct moat_kernel *k, const char *key, const char *valu
 		return where(value, LISTING_HISTORY, &k->history_clear);
 	if (!strcmp(key, "fence"))
 		return yes(value, &k->history_fence);
+	if (!strcmp(key, "history"))
+		return set_history(k, value);
 	return false;
 }
