@@ -78,4 +78,4 @@ if [ $status != 0 ]; then
 	die "make ended with status $status; the whole log is $log"
 fi
 grep -nE 'bpf/moat.*warning:|objtool: .*moat' "$log" && die "warnings in Moat's files"
-say "done in $((SECONDS - start)) s: build/kernel-$arch/$image ($(stat -Lc %s "$out/$image") bytes)"
+say "done in $((SECONDS - start)) s$([ ! -e "$out/$image" ] || echo ": build/kernel-$arch/$image ($(stat -Lc %s "$out/$image") bytes)")"
