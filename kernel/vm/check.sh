@@ -112,6 +112,10 @@ boot() {
 
 main() {
 	local name boots="stock none harden" selftests=
+	for name in $only; do
+		[ -n "$(for boot in $boots; do rows "$boot"; done | grep "^$name ")" ] ||
+			die "there is no suite '$name' for $arch in $here/suites.txt"
+	done
 	for name in $boots; do
 		! rows "$name" | grep -qE ' suites/test_(verifier|progs)' || selftests=selftests
 	done

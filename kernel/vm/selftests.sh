@@ -4,7 +4,8 @@
 # The result is KERNELS/vm-ARCH/selftests/image.
 #
 # They are built in a copy of the kernel's tools/ that has only the chosen tests and the programs that those name: the others
-# need time, and types that our small kernel does not have.  All is made anew when the kernel is: type numbers have changed.
+# need time, and types that our small kernel does not have.  The module is made anew whenever the kernel is: it refers to
+# the kernel's types by number, and another kernel of the same sources may count otherwise.
 set -eu
 here=$(dirname "$0")
 . "$here/env.sh"
@@ -12,8 +13,16 @@ here=$(dirname "$0")
 use "$1"
 copy=$work/selftests log=$work/selftests.log list=$here/selftests.txt
 tests=$copy/tools/testing/selftests/bpf
-done=$copy/.done
-[ "$done" -nt "$kernel/vmlinux" ] && [ "$done" -nt "$list" ] && [ "$done" -nt "$0" ] && exit 0
+module=$copy/image/bpf_testmod.ko
+made_from=$(cat "$kernel/.config" "$list" "$0" "$linux/Makefile" | sha256sum)
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CC CFLAGS LDFLAGS
+export KDIR=$kernel
+if [ "$(cat "$copy/.made-from" 2>/dev/null)" = "$made_from" ]; then
+	[ "$module" -nt "$kernel/vmlinux" ] && exit 0
+	make -C "$tests/bpf_testmod" clean all >"$log" 2>&1 || { tail -n 20 "$log" >&2; die "the module does not build, see $log"; }
+	cp "$tests/bpf_testmod/bpf_testmod.ko" "$module"
+	exit 0
+fi
 echo "selftests for $arch: building ($log)"
 rm -rf "$copy"
 mkdir -p "$copy"
@@ -48,13 +57,12 @@ done
 sed -i -E '/\(OUTPUT\)\/(xdp_synproxy|sign-file)[[:space:]]*\\$/d' Makefile
 cd "$OLDPWD"
 
-unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CC CFLAGS LDFLAGS
-export KDIR=$kernel
 make -j"$(nproc)" -C "$tests" CLANG=clang-16 LLC=llc-16 LLVM_STRIP=llvm-strip-16 LLD=lld-16 \
 	GENDIR="$kernel/include/generated" VMLINUX_BTF="$kernel/vmlinux" test_verifier test_progs >"$log" 2>&1 ||
 	{ grep -aE 'error|Error|\*\*\*' "$log" | head -n 20 >&2; die "the selftests do not build, see $log"; }
 mkdir "$copy/image"
 cd "$tests"
-ln test_progs test_verifier urandom_read liburandom_read.so bpf_testmod.ko ./*.bpf.o "$copy/image/"
+ln test_progs test_verifier urandom_read liburandom_read.so ./*.bpf.o "$copy/image/"
+cp bpf_testmod.ko "$copy/image/"
 strip "$copy/image/test_verifier"
-touch "$done"
+echo "$made_from" >"$copy/.made-from"
