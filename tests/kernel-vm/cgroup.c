@@ -22,31 +22,26 @@
 
 static volatile struct cgroup_shared *shared;
 
-static void in_group_path(char *path, size_t size, const char *dir, const char *name)
-{
-	snprintf(path, size, "%s/moat-test%s%s", dir, name ? "/" : "", name ? name : "");
-}
-
 /* A new group below the hierarchy of version 2; its directory, or NULL. */
 static const char *make_group(char *path, size_t size)
 {
 	static char dir[] = "/tmp/moat-cgroup-XXXXXX";
 	const char *top = "/sys/fs/cgroup";
 
-	in_group_path(path, size, top, NULL);
+	snprintf(path, size, "%s/moat-test", top);
 	if (!access("/sys/fs/cgroup/cgroup.procs", W_OK) && (!mkdir(path, 0755) || errno == EEXIST))
 		return top;
 	if (!mkdtemp(dir) || unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("cgroup2", dir, "cgroup2", 0, NULL))
 		return NULL;
-	in_group_path(path, size, dir, NULL);
+	snprintf(path, size, "%s/moat-test", dir);
 	return !mkdir(path, 0755) || errno == EEXIST ? dir : NULL;
 }
 
-static bool move_to(const char *file, pid_t pid)
+static bool move_to(int group, pid_t pid)
 {
 	char text[16];
-	int fd = open(file, O_WRONLY), n = snprintf(text, sizeof(text), "%d", pid);
+	int fd = openat(group, "cgroup.procs", O_WRONLY), n = snprintf(text, sizeof(text), "%d", pid);
 	bool ok = fd >= 0 && write(fd, text, (size_t)n) == n;
 
 	close(fd);
@@ -125,35 +120,36 @@ int main(void)
 	static const char *const names[] = { "on_egress", "on_ingress", "on_connect", "on_socket" };
 	struct bpf_object *obj = object_load("cgroup", NULL);
 	struct bpf_link *link[4] = { NULL };
-	char path[256], file[280];
+	int fd = -1, top = -1, any;
 	const char *dir;
+	char path[256];
 	size_t i, bytes;
-	int fd;
 
 	if (!CHECK(obj, "cgroup does not load"))
 		return check_done();
 	shared = object_section(obj, ".bss", &bytes);
 	dir = make_group(path, sizeof(path));
+	if (dir) {	/* a new network's /sys hides them */
+		fd = open(path, O_RDONLY | O_DIRECTORY);
+		top = open(dir, O_RDONLY | O_DIRECTORY);
+	}
 	if (!dir || sys_own_network()) {
 		SKIP("cgroup", dir ? "no network namespace" : "no control groups of version 2");
 		return check_done();
 	}
-	in_group_path(file, sizeof(file), dir, "cgroup.procs");
-	fd = open(path, O_RDONLY | O_DIRECTORY);
 	for (i = 0; i < 4; i++) {
 		link[i] = bpf_program__attach_cgroup(bpf_object__find_program_by_name(obj, names[i]), fd);
 		CHECK(link[i], "%s cannot be attached: %s", names[i], strerror(errno));
 	}
-	if (CHECK(move_to(file, getpid()), "%s: %s", file, strerror(errno))) {
+	if (CHECK(move_to(fd, getpid()), "%s cannot be entered: %s", path, strerror(errno))) {
 		check_traffic();
 		check_sockets();
 	}
 	for (i = 0; i < 4; i++)
 		bpf_link__destroy(link[i]);
-	fd = socket(AF_INET6, SOCK_DGRAM, 0);
-	CHECK(fd >= 0 || errno == EAFNOSUPPORT, "the programs are gone but still refuse");
-	snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
-	move_to(file, getpid());
-	rmdir(path);
+	any = socket(AF_INET6, SOCK_DGRAM, 0);
+	CHECK(any >= 0 || errno == EAFNOSUPPORT, "the programs are gone but still refuse");
+	move_to(top, getpid());
+	unlinkat(top, "moat-test", AT_REMOVEDIR);
 	return check_done();
 }

@@ -16,6 +16,8 @@
 #define MAX_CODE	(1 << 16)
 #define MARK		0x5e11
 
+static bool blinded;
+
 struct program {
 	struct bpf_prog_info info;
 	struct bpf_line_info line[MAX_LINES];
@@ -165,17 +167,23 @@ static void check_object(const char *name, struct program *p)
 {
 	struct bpf_object *obj = object_load(name, NULL);
 	struct bpf_program *prog;
+	const char *what;
 
 	if (!CHECK(obj, "%s does not load", name))
 		return;
 	bpf_object__for_each_program(prog, obj) {
-		if (CHECK(fetch(bpf_program__fd(prog), p), "%s: no information", bpf_program__name(prog)))
-			check_order(bpf_program__name(prog), p);
-		/* the list of all symbols takes the kernel a while: once is enough */
-		if (!strcmp(bpf_program__name(prog), "lines"))
+		what = bpf_program__name(prog);
+		if (!CHECK(fetch(bpf_program__fd(prog), p), "%s: no information", what))
+			continue;
+		if (blinded && p->info.nr_jited_ksyms > 1)
+			SKIP(what, "6.1 misplaces lines of several functions when it blinds constants, whatever the JIT");
+		else
+			check_order(what, p);
+		if (!strcmp(what, "lines") && !blinded) {
+			/* the list of all symbols takes the kernel a while: once is enough */
 			check_symbols(p);
-		if (!strcmp(bpf_program__name(prog), "lines") && sys_read_number("net/core/bpf_jit_harden") < 1)
 			check_numbers(p, bpf_program__insns(prog), (u32)bpf_program__insn_cnt(prog));
+		}
 	}
 	bpf_object__close(obj);
 }
@@ -188,8 +196,9 @@ int main(void)
 
 	if (!CHECK(p, "no memory"))
 		return check_done();
-	if (sys_read_number("net/core/bpf_jit_harden") >= 1)
-		SKIP("numbers of lines", "constants are blinded");
+	blinded = sys_read_number("net/core/bpf_jit_harden") > 0;
+	if (blinded)
+		SKIP("numbers of lines, symbols", "constants are blinded and symbols hidden (bpf_jit_harden)");
 	for (i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		check_object(objects[i], p);
 	free(p);
