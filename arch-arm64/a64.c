@@ -24,6 +24,12 @@ static bool is_low_ones(u64 v)
 	return v && !(v & (v + 1));
 }
 
+/* Of the @width bits of @v, which are not all ones. */
+static u32 leading_ones(u64 v, u32 width)
+{
+	return __builtin_clzll(~(v << (64 - width)));
+}
+
 /*
  * Arm ARM C4.1 (DecodeBitMasks): a bitmask immediate repeats an element of 2,
  * 4, .. 64 bits, which is a run of ones rotated right.
@@ -43,14 +49,12 @@ u32 a64_rrl(enum a64_rrl op, enum a64_size sf, enum a64_reg rd, enum a64_reg rn,
 			break;
 	}
 	v = element == 64 ? imm : imm & ((1ull << element) - 1);
-	for (rotate = 0; rotate < element; rotate++)
-		if (is_low_ones(rotate_right(v, rotate, element)))
-			break;
-	if (rotate == element)
+	/* The run begins above the zeros, or it wraps and begins above the highest zero. */
+	rotate = v & 1 ? element - leading_ones(v, element) : (u32)__builtin_ctzll(v);
+	v = rotate_right(v, rotate % element, element);
+	if (!is_low_ones(v))
 		return A64_BAD;
-	v = rotate_right(v, rotate, element);
-	for (ones = 0; v; v >>= 1)
-		ones++;
+	ones = __builtin_ctzll(~v);
 	/* immr rotates right what was found by rotating the other way. */
 	return (u32)sf | op | (element == 64 ? 1u << 22 : 0) | ((element - rotate) % element) << 16 |
 	       ((element == 64 ? 0 : ~(element * 2 - 1) & 0x3f) | (ones - 1)) << 10 | rn << 5 | rd;
