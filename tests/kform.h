@@ -73,9 +73,8 @@ void kform_defaults(struct kform *k);
 int kform_load(struct kform *k, const struct bpf_insn *insn, u32 len);
 void kform_free(struct kform *k);
 
-/* Run on a stack of its own; R10 of the main function is kform_stack_top() on x86. */
+/* Run on a stack of its own; aborts if a register that must be kept is lost (kform_enter.c). */
 u64 kform_run(const struct kform *k, const void *ctx);
-u64 kform_stack_top(void);
 
 /* Code that calls @fn as C does, in reach of @k's images. */
 u64 kform_thunk(struct kform *k, const void *fn);
