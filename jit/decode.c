@@ -7,18 +7,7 @@
  * instruction hidden in off, src or imm) is one refining function per kind.
  * An opcode without a row has kind MOAT_BAD and is refused.
  */
-#include "op.h"
-
-/* Fields that an instruction has; the others are reserved. */
-#define F_DST	1
-#define F_SRC	2
-#define F_OFF	4
-#define F_IMM	8
-
-struct opcode {
-	u8 kind, fn, bytes, fields;
-	bool is64, has_imm, sx;
-};
+#include "decode.h"
 
 #define ALU_ROW(class, src, wide, k, f, more)						\
 	[(class) | (f) | (src)] = {							\
@@ -71,7 +60,7 @@ struct opcode {
 	BRANCH_ROW(BPF_JMP32, BPF_X, false, f, signs),			\
 	BRANCH_ROW(BPF_JMP32, BPF_K, false, f, signs)
 
-static const struct opcode opcodes[256] = {
+const struct moat_opcode moat_opcodes[256] = {
 	ALU(ALU, BPF_ADD, 0),
 	ALU(ALU, BPF_SUB, 0),
 	ALU(ALU, BPF_MUL, 0),
@@ -146,7 +135,7 @@ static const char *check_fields(const struct bpf_insn *insn, u8 fields)
 	return NULL;
 }
 
-static const char *check_registers(const struct bpf_insn *insn, u8 last)
+const char *moat_check_registers(const struct bpf_insn *insn, u8 last)
 {
 	if (insn->dst_reg > last)
 		return "there is no such dst register";
@@ -162,12 +151,6 @@ static u32 target_of(const struct moat_op *op, s32 distance)
 
 	return target < 0 || target > MOAT_NO_TARGET ? MOAT_NO_TARGET : target;
 }
-
-/*
- * Finish @op by what its fields say.  @left: slots from @insn to the end.
- * NULL, or the rule that is broken.
- */
-typedef const char *refine_fn(struct moat_op *op, const struct bpf_insn *insn, u32 left);
 
 static const char *refine_shift(struct moat_op *op, const struct bpf_insn *insn, u32 left)
 {
@@ -285,7 +268,7 @@ static const char *refine_call(struct moat_op *op, const struct bpf_insn *insn, 
 	}
 }
 
-static refine_fn *const refine[MOAT_NR_KINDS] = {
+moat_refine_fn *const moat_refine[MOAT_NR_KINDS] = {
 	[MOAT_SHIFT]	= refine_shift,
 	[MOAT_DIV]	= refine_div,
 	[MOAT_MOV]	= refine_mov,
@@ -297,7 +280,7 @@ static refine_fn *const refine[MOAT_NR_KINDS] = {
 	[MOAT_HELPER]	= refine_call,
 };
 
-static void fill(struct moat_op *op, const struct opcode *row, const struct bpf_insn *insn, u32 pc)
+void moat_fill_op(struct moat_op *op, const struct moat_opcode *row, const struct bpf_insn *insn, u32 pc)
 {
 	*op = (struct moat_op) {
 		.pc = pc, .kind = row->kind, .fn = row->fn, .bytes = row->bytes,
@@ -306,113 +289,25 @@ static void fill(struct moat_op *op, const struct opcode *row, const struct bpf_
 	};
 }
 
-/* Decode one instruction, @left slots before the end.  NULL, or the rule that is broken. */
-typedef const char *decode_fn(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left);
-
 static const char *decode_user(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
 {
-	const struct opcode *row = &opcodes[insn->code];
+	const struct moat_opcode *row = &moat_opcodes[insn->code];
 	const char *broken;
 
 	if (row->kind == MOAT_BAD)
 		return "there is no such instruction";
 	broken = check_fields(insn, row->fields);
 	if (!broken)
-		broken = check_registers(insn, BPF_REG_10);
+		broken = moat_check_registers(insn, BPF_REG_10);
 	if (broken)
 		return broken;
-	fill(op, row, insn, pc);
-	return refine[row->kind] ? refine[row->kind](op, insn, left) : NULL;
-}
-
-/* For the kernel ---------------------------------------------------------- */
-
-#define PROBE(size, n)							\
-	{ BPF_LDX | MOAT_PROBE_MEM | (size),				\
-	  { .kind = MOAT_PROBE, .bytes = (n), .fields = F_DST | F_SRC | F_OFF } }
-
-/* What only the kernel's verifier makes. */
-static const struct {
-	u8 code;
-	struct opcode row;
-} kernel_opcodes[] = {
-	PROBE(BPF_B, 1),
-	PROBE(BPF_H, 2),
-	PROBE(BPF_W, 4),
-	PROBE(BPF_DW, 8),
-	{ BPF_ST | MOAT_NOSPEC, { .kind = MOAT_BARRIER } },
-	{ BPF_JMP | MOAT_TAIL_CALL, { .kind = MOAT_TAIL, .fields = F_IMM } },
-};
-
-static const struct opcode *kernel_row(u8 code)
-{
-	u32 i;
-
-	for (i = 0; opcodes[code].kind == MOAT_BAD && i < ARRAY_SIZE(kernel_opcodes); i++)
-		if (kernel_opcodes[i].code == code)
-			return &kernel_opcodes[i].row;
-	return &opcodes[code];
-}
-
-/* @insn with zeros in the fields that it does not have: the verifier leaves notes there. */
-static struct bpf_insn without_notes(const struct bpf_insn *insn, u8 fields)
-{
-	return (struct bpf_insn) {
-		.code = insn->code,
-		.dst_reg = fields & F_DST ? insn->dst_reg : 0,
-		.src_reg = fields & F_SRC ? insn->src_reg : 0,
-		.off = fields & F_OFF ? insn->off : 0,
-		.imm = fields & F_IMM ? insn->imm : 0,
-	};
-}
-
-/*
- * Every address is final but that of a function: the verifier has put it in, though what it is the address of is still
- * named in the functions of a program that has several.
- */
-static const char *kernel_wide(struct moat_op *op, const struct bpf_insn *insn, u32 left)
-{
-	op->src = 0;
-	if (left < 2)
-		return "the second half of a wide instruction is missing";
-	if (insn->src_reg > BPF_PSEUDO_MAP_IDX_VALUE)
-		return "src_reg names no kind of address";
-	op->asked = insn->src_reg == BPF_PSEUDO_FUNC;
-	op->imm = op->asked ? 0 : (s64)((u64)(u32)insn[1].imm << 32 | (u32)insn->imm);
-	return NULL;
-}
-
-static const char *kernel_call(struct moat_op *op, const struct bpf_insn *insn)
-{
-	if (insn->src_reg > BPF_PSEUDO_KFUNC_CALL)
-		return "src_reg must be 0 (helper), 1 (subprogram) or 2 (kernel function)";
-	op->fn = insn->src_reg;
-	op->src = 0;
-	op->imm = insn->src_reg ? 0 : insn->imm;	/* what tells helpers apart */
-	return NULL;
-}
-
-static const char *decode_kernel(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
-{
-	const struct opcode *row = kernel_row(insn->code);
-	struct bpf_insn clean = without_notes(insn, row->fields);
-	const char *broken = check_registers(&clean, MOAT_REG_AX);
-
-	if (row->kind == MOAT_BAD || row->kind == MOAT_PACKET)
-		return "there is no such instruction";
-	if (broken)
-		return broken;
-	fill(op, row, &clean, pc);
-	if (row->kind == MOAT_IMM64)
-		return kernel_wide(op, insn, left);
-	if (row->kind == MOAT_HELPER)
-		return kernel_call(op, insn);
-	return refine[row->kind] ? refine[row->kind](op, &clean, left) : NULL;
+	moat_fill_op(op, row, insn, pc);
+	return moat_refine[row->kind] ? moat_refine[row->kind](op, insn, left) : NULL;
 }
 
 /* Programs ---------------------------------------------------------------- */
 
-static int decode(struct moat_op *op, const struct bpf_insn *insn, u32 len, decode_fn *one,
+int moat_decode_with(struct moat_op *op, const struct bpf_insn *insn, u32 len, moat_decode_fn *one,
 		  const struct moat_log *log)
 {
 	char text[MOAT_TEXT];
@@ -437,11 +332,5 @@ static int decode(struct moat_op *op, const struct bpf_insn *insn, u32 len, deco
 int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
 		const struct moat_log *log)
 {
-	return decode(op, insn, len, decode_user, log);
-}
-
-int moat_decode_kernel(struct moat_op *op, const struct bpf_insn *insn, u32 len,
-		       const struct moat_log *log)
-{
-	return decode(op, insn, len, decode_kernel, log);
+	return moat_decode_with(op, insn, len, decode_user, log);
 }

@@ -47,7 +47,10 @@ void moat_find_targets(struct moat *jit);
 /* divisor.c: set nonzero. */
 void moat_find_divisors(struct moat *jit);
 
-/* fuse.c: registers whose values matter behind slot @i; any of them where instructions are not fused. */
+/* live.c: which registers are live in front of each slot. */
+void moat_find_liveness(struct moat *jit);
+
+/* live.c: registers whose values matter behind slot @i; any of them where instructions are not fused. */
 u16 moat_live_behind(const struct moat *jit, u32 i);
 
 /* inline.c: helper calls that the image does itself. */
@@ -56,10 +59,10 @@ void moat_inline(struct moat *jit);
 /* fuse.c: replace short windows by fused operations, where no jump lands inside. */
 void moat_fuse(struct moat *jit);
 
-/* fuse.c: registers that @op writes, as bits. */
+/* live.c: registers that @op writes, as bits. */
 u16 moat_op_defs(const struct moat_op *op);
 
-/* fuse.c: registers whose values matter to @op, as bits. */
+/* live.c: registers whose values matter to @op, as bits. */
 u16 moat_op_uses(const struct moat_op *op);
 
 /* straight.c: which accesses share the address of their base (kept, keeps), within straight code. */
