@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A plugin for QEMU's emulation of machines: counts the instructions that chosen code executes.
+ * A plugin for QEMU's emulation of machines: counts the instructions that chosen code executes, and all.
  *
  * A program in the guest says what is meant by instructions that do nothing (mark.h); it has no other way to us.
  * Numbers go bit by bit.  One virtual CPU only.  A count is exact, and the same on every machine.
@@ -34,7 +34,7 @@ EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
 
 static struct { uint64_t start, end; } range[MAX_RANGES];
 static unsigned int nr_ranges;
-static uint64_t count, number[2];
+static uint64_t count, total, number[2];
 
 static int is_counted(uint64_t at)
 {
@@ -64,7 +64,7 @@ static void add_range(void)
 
 static void marked(unsigned int vcpu, void *user)
 {
-	char line[64];
+	char line[96];
 
 	switch ((uintptr_t)user) {
 	case MARK_BIT_0:
@@ -78,10 +78,11 @@ static void marked(unsigned int vcpu, void *user)
 		add_range();
 		break;
 	case MARK_ZERO:
-		count = 0;
+		count = total = 0;
 		break;
 	case MARK_TELL:
-		snprintf(line, sizeof(line), "count %llu %llu\n", (unsigned long long)number[1], (unsigned long long)count);
+		snprintf(line, sizeof(line), "count %llu %llu %llu\n", (unsigned long long)number[1], (unsigned long long)count,
+			 (unsigned long long)total);
 		qemu_plugin_outs(line);
 	}
 }
@@ -99,6 +100,7 @@ static void translated(plugin_id id, void *tb)
 		void *insn = qemu_plugin_tb_get_insn(tb, i);
 		size_t bytes = qemu_plugin_insn_size(insn);
 
+		qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD_U64, &total, 1);
 		if (is_counted(qemu_plugin_insn_vaddr(insn)))
 			qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD_U64, &count, 1);
 		for (mark = 0; mark < NR_MARKS; mark++)

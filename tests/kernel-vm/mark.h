@@ -15,7 +15,7 @@ enum mark {
 	MARK_FORGET,	/* all ranges */
 	MARK_RANGE,	/* count in [number 0, number 0 + number 1) too */
 	MARK_ZERO,	/* start again from zero */
-	MARK_TELL,	/* print "count N COUNT", N being number 1 */
+	MARK_TELL,	/* print "count N COUNT TOTAL": N is number 1, COUNT in the ranges, TOTAL everywhere */
 	NR_MARKS,
 };
 
