@@ -16,9 +16,17 @@ flock 9
 made_from=$({ stat -Lc '%s %Y' "$tarball"; cat kernel/patches/6.1/*.patch; } | sha256sum)
 if [ "$(cat $tree/.made-from 2>/dev/null)" != "$made_from" ]; then
 	echo "unpacking $tarball to $tree"
-	mkdir -p $tree
-	# Times are as packed, so that what has not changed is not built again.
-	tar -C $tree --strip-components=1 -xf "$tarball"
+	fresh=$tree.unpacked
+	rm -rf $fresh
+	mkdir -p $fresh
+	tar -C $fresh --strip-components=1 -xf "$tarball"
+	if [ -d $tree ]; then
+		# What differs gets the present time, whatever the package says: objects may be younger than that.
+		rsync -rlp --checksum --delete --exclude=/kernel/bpf/moat --exclude=/include/linux/bpf_moat.h $fresh/ $tree/
+		rm -rf $fresh
+	else
+		mv $fresh $tree
+	fi
 fi
 kernel/install.sh $tree
 echo "$made_from" >$tree/.made-from
