@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Make the image of the test VM, KERNELS/vm-ARCH/image.cpio: build.sh ARCH [selftests].  BUILD has our programs for ARCH;
-# "selftests" adds those of the kernel.
+# Make the image of the test VM, KERNELS/vm-ARCH/image.cpio: build.sh ARCH [selftests].  BUILD has our programs for
+# ARCH; "selftests" adds those of the kernel.
 #
-# The modules must be those of the kernel's own build (their type numbers would not fit another), so this runs every time.
+# The modules must be those of the kernel's own build, as their type numbers would not fit another: this runs every time.
 set -eu
 here=$(dirname "$0")
 . "$here/env.sh"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Boot the test kernel and run the suites of suites.txt in it: check.sh ARCH [SUITE]...; ends with "N passed, N failed".
 #
-# Everything is kept in KERNELS/kernel-check-ARCH: BOOT.console, and for each suite BOOT-SUITE.log and .dmesg.  A suite
-# fails, too, when the kernel complains during it.  After a death or a hang the suites that are left get a new machine.
+# The boots run at the same time.  Everything is kept in KERNELS/kernel-check-ARCH: BOOT.console, and for each suite
+# BOOT-SUITE.log and .dmesg.  A suite fails, too, when the kernel complains during it.  After a death or a hang the suites
+# that are left get a new machine.
 set -u
 here=$(dirname "$0")
 . "$here/env.sh"
@@ -21,8 +22,9 @@ declare -A parameters=(
 	[none]="bpf_moat=none"
 	[harden]="bpf_moat=none sysctl.net.core.bpf_jit_harden=2"
 )
-complaint='BUG:|WARNING:|Oops|[Gg]eneral protection|Unable to handle|possible recursive|circular locking|detected stall|soft lockup|UBSAN'
-complaint+='|KASAN|Kernel panic|scheduling while|blocked for more|refcount_t|bad page|Call [Tt]race'
+complaint='BUG:|WARNING:|Oops|[Gg]eneral protection|Unable to handle|possible recursive|circular locking'
+complaint+='|detected stall|soft lockup|UBSAN|KASAN|Kernel panic|scheduling while|blocked for more|refcount_t|bad page'
+complaint+='|Call [Tt]race'
 count='^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?'
 
 bad() { failed=$((failed + 1)); echo "FAIL $*"; }
@@ -65,53 +67,61 @@ complaints() {
 	grep -aE -m 1 -B 2 -A 40 "$complaint" "$2" | sed 's/^/    | /'
 }
 
-# machine BOOT: run /job of one machine and judge each suite; names of those that ended go to the file "ended".
+# machine BOOT SECONDS: run a machine and judge each suite; names go to the files BOOT.begun and BOOT.ended.
 machine() {
-	local boot=$1 name= out=/dev/null word a b c start=$SECONDS
-	: >"$logs/ended"
-	: >"$logs/begun"
+	local boot=$1 out=/dev/null line word a b c start=$SECONDS
+	: >"$logs/$boot.ended"
+	: >"$logs/$boot.begun"
 	while IFS= read -r line; do
 		line=${line%$'\r'}
 		read -r word a b c <<<"$line"
 		case $word$a in
 		@@boot)		echo "$boot: Linux $b, up after $((SECONDS - start)) s" ;;
-		@@begin)	echo "$b" >>"$logs/begun"; out=$logs/$boot-$b.log; : >"$out" ;;
+		@@begin)	echo "$b" >>"$logs/$boot.begun"; out=$logs/$boot-$b.log; : >"$out" ;;
 		@@log)		out=$logs/$boot-$b.dmesg; : >"$out" ;;
-		@@end)		out=/dev/null; echo "$b" >>"$logs/ended"; judge "$boot" "$b" $c ;;
-		@@done)		echo "done" >>"$logs/ended" ;;
+		@@end)		out=/dev/null; echo "$b" >>"$logs/$boot.ended"; judge "$boot" "$b" $c ;;
+		@@done)		echo "done" >>"$logs/$boot.ended" ;;
 		*)		printf '%s\n' "$line" >>"$out" ;;
 		esac
-	done < <(timeout -k 20 "$2" "$here/boot.sh" "$arch" "$logs/initrd" "$2" "$logs/$boot.console" ${parameters[$boot]} \
-		2>"$logs/qemu.errors")
+	done < <(timeout -k 20 "$2" "$here/boot.sh" "$arch" "$logs/$boot.initrd" "$2" "$logs/$boot.console" \
+		${parameters[$boot]} 2>"$logs/$boot.errors")
 }
 
-# boot NAME: all its suites, in as many machines as it takes.
+# boot NAME: all its suites, in as many machines as it takes; the counts go to the file NAME.counts.
 boot() {
-	local boot=$1 tries=0 seconds dead job=$logs/job
+	local boot=$1 tries=0 dead job=$logs/$1.top/job
+	mkdir -p "$logs/$boot.top"
 	rows "$boot" >"$job"
 	while [ -s "$job" ] && [ $tries -lt 4 ]; do
 		tries=$((tries + 1))
-		mkdir -p "$logs/top"
-		cp "$job" "$logs/top/job"
-		{ cat "$work/image.cpio"; (cd "$logs/top" && echo job | cpio -o -H newc --quiet); } >"$logs/initrd"
-		seconds=$(awk '{ s += $2 } END { print s + 180 }' "$job")
-		machine "$boot" "$seconds"
-		grep -qx "done" "$logs/ended" && break
-		dead=$(comm -13 <(sort "$logs/ended") <(sort "$logs/begun") | head -n 1)
-		bad "$boot: the machine died or hung in ${dead:-its boot}, see $logs/$boot.console"
-		[ -z "$dead" ] || grep -a '^FAIL' "$logs/$boot-$dead.log" | head -n 20 | sed "s|^FAIL |FAIL $boot/$dead: |"
-		grep -qaE "$complaint" "$logs/$boot.console" && complaints "$boot" "$logs/$boot.console" ||
-			tail -n 25 "$logs/$boot.console" "$logs/qemu.errors" | sed 's/^/    | /'
+		{ cat "$work/image.cpio"; (cd "$logs/$boot.top" && echo job | cpio -o -H newc --quiet); } >"$logs/$boot.initrd"
+		machine "$boot" "$(awk '{ s += $2 } END { print s + 180 }' "$job")"
+		complaints "$boot/boot" "$logs/$boot-boot.dmesg"
+		grep -qx "done" "$logs/$boot.ended" && break
+		dead=$(comm -13 <(sort "$logs/$boot.ended") <(sort "$logs/$boot.begun") | head -n 1)
+		post_mortem "$boot" "$dead"
 		cp "$logs/$boot.console" "$logs/$boot.console.$tries"
 		[ -n "$dead" ] || break
-		grep -v -w -F -f "$logs/begun" "$job" >"$job.rest"
-		mv "$job.rest" "$job"
+		grep -v -w -F -f "$logs/$boot.begun" "$job" >"$logs/$boot.rest"
+		mv "$logs/$boot.rest" "$job"
 	done
-	rm -f "$logs/initrd"
+	rm -rf "$logs/$boot.initrd" "$logs/$boot.top"
+	echo "$passed $failed $skipped" >"$logs/$boot.counts"
+}
+
+# post_mortem BOOT SUITE: what is known of a machine that died in SUITE, or before all of them.
+post_mortem() {
+	bad "$1: the machine died or hung in ${2:-its boot}, see $logs/$1.console"
+	[ -z "$2" ] || grep -a '^FAIL' "$logs/$1-$2.log" | head -n 20 | sed "s|^FAIL |FAIL $1/$2: |"
+	if grep -qaE "$complaint" "$logs/$1.console"; then
+		complaints "$1" "$logs/$1.console"
+	else
+		tail -n 25 "$logs/$1.console" "$logs/$1.errors" | sed 's/^/    | /'
+	fi
 }
 
 main() {
-	local name boots="stock none harden" selftests=
+	local name p f s boots="stock none harden" selftests=
 	for name in $only; do
 		[ -n "$(for boot in $boots; do rows "$boot"; done | grep "^$name ")" ] ||
 			die "there is no suite '$name' for $arch in $here/suites.txt"
@@ -120,9 +130,15 @@ main() {
 		! rows "$name" | grep -qE ' suites/test_(verifier|progs)' || selftests=selftests
 	done
 	"$here/build.sh" "$arch" $selftests || { bad "the image cannot be made"; echo "0 passed, $failed failed"; return 1; }
-	rm -f "$logs"/*.log "$logs"/*.dmesg "$logs"/*.console*
+	rm -f "$logs"/*.log "$logs"/*.dmesg "$logs"/*.console* "$logs"/*.counts
+	# At the same time: each is for the most part one thread's work.
 	for name in $boots; do
-		boot "$name"
+		boot "$name" &
+	done
+	wait
+	for name in $boots; do
+		read -r p f s <"$logs/$name.counts"
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	done
 	printf '%d passed, %d failed' $passed $failed
 	[ $skipped = 0 ] || printf ', %d skipped' $skipped

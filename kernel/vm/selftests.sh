@@ -19,7 +19,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CC CFLAGS LDFLAGS
 export KDIR=$kernel
 if [ "$(cat "$copy/.made-from" 2>/dev/null)" = "$made_from" ]; then
 	[ "$module" -nt "$kernel/vmlinux" ] && exit 0
-	make -C "$tests/bpf_testmod" clean all >"$log" 2>&1 || { tail -n 20 "$log" >&2; die "the module does not build, see $log"; }
+	make -C "$tests/bpf_testmod" clean all >"$log" 2>&1 ||
+		{ tail -n 20 "$log" >&2; die "the module does not build, see $log"; }
 	cp "$tests/bpf_testmod/bpf_testmod.ko" "$module"
 	exit 0
 fi
@@ -42,7 +43,8 @@ for name in $(grep -v '^#' "$OLDPWD/$list"); do
 done
 cp progs.all/*.h progs/
 # The Makefile names some itself, and links others from parts.
-wanted=$(cat prog_tests/*.c Makefile | grep -oE '[A-Za-z0-9_]+\.(l?skel\.h|subskel\.h|bpf\.o|c)\b' | sed 's/\..*//' | sort -u)
+wanted=$(cat prog_tests/*.c Makefile |
+	grep -oE '[A-Za-z0-9_]+\.(l?skel\.h|subskel\.h|bpf\.o|c)\b' | sed 's/\..*//' | sort -u)
 while [ -n "$wanted" ]; do
 	next=
 	for name in $wanted; do
