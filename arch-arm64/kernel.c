@@ -98,7 +98,8 @@ static void entry_hook(struct moat *jit)
 	struct moat_buf *b = &jit->buf;
 
 	if (jit->opt->kernel->classic) {
-		if (a64_have(jit, A64_BTI) && !(a64_have(jit, A64_PAC) && jit->calls))	/* PACIASP is a landing pad */
+		/* PACIASP is a landing pad, too. */
+		if (a64_have(jit, A64_BTI) && !(a64_have(jit, A64_PAC) && jit->calls))
 			a64_emit_plain(b, A64_BTI_C);
 		return;
 	}
@@ -135,12 +136,13 @@ static void own_prologue(struct moat *jit)
 {
 	struct moat_buf *b = &jit->buf;
 	struct frame f = frame_of(jit);
+	s32 room = 8 * f.n + (f.once ? f.stack : 0);
 	u32 i;
 
 	if (a64_have(jit, A64_PAC) && jit->calls)
 		a64_emit_plain(b, A64_PACIASP);
 	if (f.n)
-		a64_emit(b, a64_pair(A64_STP_PRE, f.regs[0], f.regs[1], A64_SP, -8 * (s32)f.n - (f.once ? (s32)f.stack : 0)));
+		a64_emit(b, a64_pair(A64_STP_PRE, f.regs[0], f.regs[1], A64_SP, -room));
 	if (jit->calls)
 		a64_emit(b, a64_rri(A64_ADDI, A64_X, A64_X29, A64_SP, 0));
 	for (i = 2; i < f.n; i += 2)

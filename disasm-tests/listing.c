@@ -190,7 +190,10 @@ static void follow_constant(struct view *v, u32 word, const char *text)
 		v->constant[reg] = (v->constant[reg] & ~(0xffffull << shift)) | strtoull(number + 1, NULL, 0) << shift;
 }
 
-/* "b.eq #8" to "b.eq L0"; "blr x9" to "blr x9 (call)" if X9 was made from that address; "ldr x9, =call" if it is loaded. */
+/*
+ * "b.eq #8" to "b.eq L0"; "blr x9" to "blr x9 (call)" if X9 was made from that address; "ldr x9, =call" if it
+ * is loaded.
+ */
 static void put_name_a64(struct view *v, u32 at, struct oracle_ins *ins)
 {
 	u32 word = word_at(v, at), literal = at + (s32)(word << 8) / 8192 * 4;

@@ -395,7 +395,7 @@ static void check_small(u32 slots, const struct moat_kernel *kernel, enum moat_m
 	compile_for(&m, kernel, mode, MOAT_GATE_RIGHTS, true);
 	if (CHECK(!m.err, "%u slots: error %d", slots, m.err)) {
 		CHECK(!wrong_ends(&m), "%u slots: branches lead astray", slots);
-		CHECK((m.code[m.jit.slot[0].start / 4] >> 25 == 0x37 >> 1) == (slots <= 400 && (kernel || slots <= 50)),
+		CHECK((m.code[m.jit.slot[0].start / 4] >> 25 == 0x1b) == (slots <= (kernel ? 400 : 50)),
 		      "%u slots: a branch on a bit, or none", slots);
 	}
 	release(&m);

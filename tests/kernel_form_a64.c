@@ -48,7 +48,8 @@ asm(".text\n	.balign 8\n"
     "	mov x10, x30\n	mov x30, x9\n	ret x10\n"
     "call_function:\n"
     "	stp x29, x30, [sp, #-32]!\n	str x9, [sp, #16]\n	mov x29, sp\n"
-    "	mov x10, x30\n	adr x30, 1f\n	ret x10\n"		/* behind the hook there is no landing pad */
+    /* behind the hook there is no landing pad */
+    "	mov x10, x30\n	adr x30, 1f\n	ret x10\n"
     "1:\n"
     "	add x0, x0, #100\n"
     "	ldr x9, [sp, #16]\n	ldp x29, x30, [sp], #32\n	ret x9\n");
@@ -122,7 +123,8 @@ static void attach(struct kform_func *f, const u8 *to)
 	memcpy(&word, f->code + plt, 4);
 	CHECK(word == a64_ldr_literal(A64_X10, 8), "%08x at the end", word);
 	memcpy(&at_first, f->code + plt + 8, 8);
-	CHECK(at_first == (u64)pass_on && (u64)(f->code + plt) % 8 == 0, "the PLT leads to %llx", (unsigned long long)at_first);
+	CHECK(at_first == (u64)pass_on && (u64)(f->code + plt) % 8 == 0, "the PLT leads to %llx",
+	      (unsigned long long)at_first);
 	memcpy(f->code + plt + 8, &target, 8);
 	word = a64_branch(A64_BL, (s64)plt - hook);
 	memcpy(f->code + hook, &word, 4);
@@ -133,7 +135,8 @@ static void trampolines(void)
 {
 	static const char *const programs[] = {
 		"r6 = r1\n r9 = 1\n call L1\n r0 += r9\n exit\n L1:\n r0 = 4\n exit\n",
-		"r6 = r1\n r9 = 1\n call L1\n r0 += r9\n exit\n L1:\n r6 = 4\n *(u64 *)(r10 - 8) = r6\n r0 = *(u64 *)(r10 - 8)\n exit\n",
+		"r6 = r1\n r9 = 1\n call L1\n r0 += r9\n exit\n"
+		"L1:\n r6 = 4\n *(u64 *)(r10 - 8) = r6\n r0 = *(u64 *)(r10 - 8)\n exit\n",
 		"r6 = r1\n r9 = 1\n *(u64 *)(r10 - 300) = r1\n call L1\n r0 += r9\n exit\n"
 		"L1:\n r6 = 2\n *(u64 *)(r10 - 512) = r6\n call L2\n r6 = *(u64 *)(r10 - 512)\n r0 += r6\n exit\n"
 		"L2:\n r0 = 2\n exit\n",
@@ -160,8 +163,8 @@ static void ends(void)
 {
 	static const char *const programs[] = {
 		"r6 = r1\n if r1 == 0 goto L1\n r0 = *(u64 *)(r6 + 0)\n exit\n L1:\n r0 = 5\n exit\n",
-		"r6 = r1\n r9 = 5\n if r1 == 0 goto L1\n *(u64 *)(r10 - 8) = r6\n r7 = *(u64 *)(r10 - 8)\n r0 = *(u64 *)(r7 + 0)\n exit\n"
-		"L1:\n r0 = r9\n exit\n",
+		"r6 = r1\n r9 = 5\n if r1 == 0 goto L1\n *(u64 *)(r10 - 8) = r6\n r7 = *(u64 *)(r10 - 8)\n"
+		"r0 = *(u64 *)(r7 + 0)\n exit\n L1:\n r0 = r9\n exit\n",
 	};
 	u32 way;
 
@@ -200,7 +203,8 @@ static void calls(u32 slots)
 	static char text[TEXT_BYTES];
 	u32 i, n = 0;
 
-	n += sprintf(text + n, "r1 = 40\n r2 = 2\n call 5\n r1 = r0\n r2 = 12\n call 6\n r6 = r0\n r1 = subprog[L1]\n call L1\n");
+	n += sprintf(text + n, "r1 = 40\n r2 = 2\n call 5\n r1 = r0\n r2 = 12\n call 6\n r6 = r0\n");
+	n += sprintf(text + n, "r1 = subprog[L1]\n call L1\n");
 	for (i = 0; i < slots; i++)
 		n += sprintf(text + n, "r6 += 1\n");
 	sprintf(text + n, "r1 = r6\n r2 = r0\n call 5\n r1 = r0\n r2 = 1000\n call 5\n exit\n L1:\n r0 = 5\n exit\n");
