@@ -58,8 +58,8 @@ static inline int check_done(void)
 }
 
 /*
- * True if @cond held, so that a test can stop at a failure that makes the rest pointless.  What is to be printed is looked
- * at afterwards: errno is that of @cond.
+ * True if @cond held, so that a test can stop at a failure that makes the rest pointless.  What is to be printed is
+ * looked at afterwards: errno is that of @cond.
  */
 #define CHECK(cond, ...) __extension__ ({					\
 	bool check_ok = !!(cond);						\

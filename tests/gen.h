@@ -131,7 +131,7 @@ u8 gen_condition(struct gen *g);	/* code of a conditional jump, register form or
 void gen_kernel_frame(struct gen *g);		/* how much of the stack each function may have */
 void gen_kernel_open(struct gen *g);		/* a function's first instructions */
 void gen_kernel_helper(struct gen *g);
-void gen_kernel_callback(struct gen *g);	/* a call that calls back; gen_aim() was called for the LDDW that is first */
+void gen_kernel_callback(struct gen *g);	/* what precedes the address of a function to call back */
 void gen_kernel_close(struct gen *g);		/* after all functions */
 
 #endif

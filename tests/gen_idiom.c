@@ -140,7 +140,8 @@ static void access(struct gen *g, struct place p, u32 shift)
 	if (kind < 5)
 		gen_put(g, BPF_LDX | BPF_MEM | size, gen_dst(g), p.reg, p.off, 0);
 	else if (kind == 5)
-		gen_put(g, BPF_LDX | (shift < 3 && !g->o->kernel ? BPF_MEMSX : BPF_MEM) | size, gen_dst(g), p.reg, p.off, 0);
+		gen_put(g, BPF_LDX | (shift < 3 && !g->o->kernel ? BPF_MEMSX : BPF_MEM) | size, gen_dst(g), p.reg,
+			p.off, 0);
 	else if (kind < 8)
 		gen_put(g, BPF_STX | BPF_MEM | size, p.reg, gen_src(g), p.off, 0);
 	else if (kind < 10 || shift < 2)

@@ -95,8 +95,8 @@ static void check_traffic(void)
 	}
 	CHECK(refused == PACKETS && shared->dropped == PACKETS, "%d packets were refused, %llu dropped", refused,
 	      (unsigned long long)shared->dropped);
-	CHECK(shared->sent == PACKETS * (PAYLOAD + IP_UDP) && shared->received == shared->sent, "%llu bytes sent, %llu received",
-	      (unsigned long long)shared->sent, (unsigned long long)shared->received);
+	CHECK(shared->sent == PACKETS * (PAYLOAD + IP_UDP) && shared->received == shared->sent,
+	      "%llu bytes sent, %llu received", (unsigned long long)shared->sent, (unsigned long long)shared->received);
 	close(to);
 	close(open_port);
 	close(closed_port);

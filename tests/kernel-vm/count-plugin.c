@@ -81,8 +81,8 @@ static void marked(unsigned int vcpu, void *user)
 		count = total = 0;
 		break;
 	case MARK_TELL:
-		snprintf(line, sizeof(line), "count %llu %llu %llu\n", (unsigned long long)number[1], (unsigned long long)count,
-			 (unsigned long long)total);
+		snprintf(line, sizeof(line), "count %llu %llu %llu\n", (unsigned long long)number[1],
+			 (unsigned long long)count, (unsigned long long)total);
 		qemu_plugin_outs(line);
 	}
 }
@@ -104,7 +104,7 @@ static void translated(plugin_id id, void *tb)
 		if (is_counted(qemu_plugin_insn_vaddr(insn)))
 			qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD_U64, &count, 1);
 		for (mark = 0; mark < NR_MARKS; mark++)
-			if (bytes == sizeof(mark_insn[mark]) && !memcmp(qemu_plugin_insn_data(insn), mark_insn[mark], bytes))
+			if (bytes == MARK_BYTES && !memcmp(qemu_plugin_insn_data(insn), mark_insn[mark], bytes))
 				qemu_plugin_register_vcpu_insn_exec_cb(insn, marked, NO_REGISTERS, (void *)mark);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Classic BPF: socket filters by libpcap and at random, against an interpreter of our own, on frames that arrive;
- * seccomp filters on system calls; and the limit of what programs may take.
+ * Classic BPF: socket filters by libpcap and at random, against an interpreter of our own (classic.c), on frames that
+ * arrive; seccomp filters on system calls; and the limit of what programs may take.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -18,157 +18,9 @@
 #include "../check.h"
 #include "../gen.h"
 #include "../insns.h"
+#include "classic.h"
 #include "net.h"
 #include "sys.h"
-
-/* The same machine as the kernel describes it in Documentation/networking/filter.rst ------------ */
-
-struct machine {
-	const u8 *frame;
-	u32 bytes, a, x, mem[16];
-};
-
-static bool load(const struct machine *m, u32 at, u32 width, u32 *out)
-{
-	u32 i;
-
-	if (at > m->bytes || width > m->bytes - at)
-		return false;
-	for (*out = 0, i = 0; i < width; i++)
-		*out = *out << 8 | m->frame[at + i];
-	return true;
-}
-
-static bool do_load(struct machine *m, const struct sock_filter *f)
-{
-	u32 width = BPF_SIZE(f->code) == BPF_W ? 4 : BPF_SIZE(f->code) == BPF_H ? 2 : 1, v;
-	bool x = BPF_CLASS(f->code) == BPF_LDX, ok = true;
-
-	switch (BPF_MODE(f->code)) {
-	case BPF_IMM:
-		v = f->k;
-		break;
-	case BPF_MEM:
-		v = m->mem[f->k];
-		break;
-	case BPF_LEN:
-		v = m->bytes;
-		break;
-	case BPF_ABS:
-		ok = load(m, f->k, width, &v);
-		break;
-	case BPF_IND:
-		ok = load(m, m->x + f->k, width, &v);
-		break;
-	default:	/* BPF_MSH */
-		ok = load(m, f->k, 1, &v);
-		v = (v & 15) * 4;
-	}
-	if (ok && x)
-		m->x = v;
-	else if (ok)
-		m->a = v;
-	return ok;
-}
-
-/* False: a division by zero, which ends the program with 0. */
-static bool do_alu(struct machine *m, const struct sock_filter *f)
-{
-	u32 b = BPF_SRC(f->code) == BPF_X ? m->x : f->k;
-
-	switch (BPF_OP(f->code)) {
-	case BPF_ADD:
-		m->a += b;
-		break;
-	case BPF_SUB:
-		m->a -= b;
-		break;
-	case BPF_MUL:
-		m->a *= b;
-		break;
-	case BPF_OR:
-		m->a |= b;
-		break;
-	case BPF_AND:
-		m->a &= b;
-		break;
-	case BPF_XOR:
-		m->a ^= b;
-		break;
-	case BPF_LSH:
-		m->a <<= b & 31;
-		break;
-	case BPF_RSH:
-		m->a >>= b & 31;
-		break;
-	case BPF_NEG:
-		m->a = 0 - m->a;
-		break;
-	case BPF_DIV:
-		if (b)
-			m->a /= b;
-		return b;
-	case BPF_MOD:
-		if (b)
-			m->a %= b;
-		return b;
-	}
-	return true;
-}
-
-static bool is_taken(const struct machine *m, const struct sock_filter *f)
-{
-	u32 b = BPF_SRC(f->code) == BPF_X ? m->x : f->k;
-
-	switch (BPF_OP(f->code)) {
-	case BPF_JEQ:
-		return m->a == b;
-	case BPF_JGT:
-		return m->a > b;
-	case BPF_JGE:
-		return m->a >= b;
-	default:
-		return m->a & b;
-	}
-}
-
-static u32 interpret(const struct sock_filter *f, const u8 *frame, u32 bytes)
-{
-	struct machine m = { .frame = frame, .bytes = bytes };
-
-	for (;; f++) {
-		switch (BPF_CLASS(f->code)) {
-		case BPF_LD:
-		case BPF_LDX:
-			if (!do_load(&m, f))
-				return 0;
-			break;
-		case BPF_ST:
-			m.mem[f->k] = m.a;
-			break;
-		case BPF_STX:
-			m.mem[f->k] = m.x;
-			break;
-		case BPF_ALU:
-			if (!do_alu(&m, f))
-				return 0;
-			break;
-		case BPF_JMP:
-			if (BPF_OP(f->code) == BPF_JA)
-				f += f->k;
-			else
-				f += is_taken(&m, f) ? f->jt : f->jf;
-			break;
-		case BPF_RET:
-			return BPF_RVAL(f->code) == BPF_A ? m.a : f->k;
-		default:	/* BPF_MISC */
-			if (BPF_MISCOP(f->code) == BPF_TAX)
-				m.x = m.a;
-			else
-				m.a = m.x;
-		}
-	}
-}
 
 /* Socket filters ------------------------------------------------------------------------------ */
 
@@ -183,6 +35,14 @@ static const struct net_packet packets[] = {
 };
 #define NR_PACKETS	ARRAY_SIZE(packets)
 
+static void forget_frames(int socket)
+{
+	u8 frame[NET_FRAME];
+
+	while (recv(socket, frame, sizeof(frame), MSG_DONTWAIT) > 0)
+		;
+}
+
 /* Send all frames; what comes through must be what our machine says, cut where it says. */
 static void check_filter(const char *name, const struct sock_filter *rows, u32 n)
 {
@@ -191,22 +51,21 @@ static void check_filter(const char *name, const struct sock_filter *rows, u32 n
 	u32 i, want, bytes;
 	ssize_t is;
 
-	if (!CHECK(!setsockopt(net.near, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)), "%s: %s", name, strerror(errno)))
+	if (!CHECK(!setsockopt(net.near, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)), "%s: %s", name,
+		   strerror(errno)))
 		return;
-	while (recv(net.near, got, sizeof(got), MSG_DONTWAIT) > 0)
-		;
+	forget_frames(net.near);
+	forget_frames(net.witness);
 	for (i = 0; i < NR_PACKETS; i++) {
 		bytes = net_build(sent, &packets[i]);
-		want = interpret(rows, sent, bytes);
+		want = classic_run(rows, sent, bytes);
 		want = want < bytes ? want : bytes;
 		net_send(net.far, sent, bytes);
-		/* a frame is there when the send returns, or soon; one that is kept back never comes */
+		CHECK(net_await(&net), "%s: frame %u does not arrive", name, i);
 		is = recv(net.near, got, sizeof(got), MSG_DONTWAIT);
-		if (is < 0 && want)
-			is = (ssize_t)net_receive(net.near, got);
 		is = is < 0 ? 0 : is;
-		CHECK((u32)is == want && !memcmp(got, sent, want), "%s: %zd bytes of frame %u come through, not %u", name, is, i,
-		      want);
+		CHECK((u32)is == want && !memcmp(got, sent, want), "%s: %zd bytes of frame %u come through, not %u", name,
+		      is, i, want);
 	}
 }
 
@@ -220,53 +79,49 @@ static void known_filters(void)
 #undef FILTER
 }
 
-/* A random program; jumps go forward, memory is written first, the result is a number of bytes. */
-static u32 make_random(struct sock_filter *f, u64 *rng)
+/* One random row; @r is random. */
+static struct sock_filter random_row(u64 r)
 {
-	static const u16 alu[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR, BPF_AND, BPF_XOR, BPF_DIV, BPF_MOD, BPF_NEG };
+	static const u16 alu[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_OR, BPF_AND, BPF_XOR, BPF_DIV, BPF_MOD };
 	static const u16 jmp[] = { BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET };
 	static const u16 size[] = { BPF_B, BPF_H, BPF_W };
-	u32 n = 0, i, len = 10 + (u32)(gen_random(rng) % 60);
+	u32 k = r & 512 ? (u32)(r >> 32) : (u32)(r >> 32) % 60;
+	u16 x = r & 256 ? BPF_X : BPF_K;
+	bool one = r & 1024;
+
+	switch (r % 9) {
+	case 0:
+		return (struct sock_filter)BPF_STMT(BPF_LD | BPF_ABS | size[(r >> 10) % 3], (u32)(r >> 32) % 30);
+	case 1:
+		return (struct sock_filter)BPF_STMT((one ? BPF_LD : BPF_LDX) | BPF_MEM, (u32)(r >> 32) % 16);
+	case 2:
+		return (struct sock_filter)BPF_STMT(one ? BPF_ST : BPF_STX, (u32)(r >> 32) % 16);
+	case 3:
+		return (struct sock_filter)BPF_STMT(BPF_MISC | (one ? BPF_TAX : BPF_TXA), 0);
+	case 4:		/* over at most three rows, the end is further */
+		return (struct sock_filter)BPF_JUMP(BPF_JMP | jmp[(r >> 10) % 4] | x, k, (r >> 12) % 4, (r >> 14) % 4);
+	case 5:
+		return (struct sock_filter)BPF_STMT(BPF_ALU | (one ? BPF_LSH : BPF_RSH) | BPF_K, k % 32);
+	case 6:
+		return (struct sock_filter)BPF_STMT(BPF_LDX | BPF_MSH | BPF_B, 14);
+	case 7:
+		return (struct sock_filter)BPF_STMT(BPF_ALU | BPF_NEG, 0);
+	default:
+		return (struct sock_filter)BPF_STMT(BPF_ALU | alu[(r >> 10) % 8] | x, k | 1);
+	}
+}
+
+/* A random program; memory is written first, the result is a number of bytes. */
+static u32 make_random(struct sock_filter *f, u64 *rng)
+{
+	u32 n = 0, i, len = 42 + (u32)(gen_random(rng) % 60);
 
 	for (i = 0; i < 16; i++) {
 		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_IMM, (u32)gen_random(rng));
 		f[n++] = (struct sock_filter)BPF_STMT(BPF_ST, i);
 	}
-	while (n < len + 32) {
-		u64 r = gen_random(rng);
-		u16 x = r & 256 ? BPF_X : BPF_K;
-		u32 k = r & 512 ? (u32)(r >> 32) : (u32)(r >> 32) % 60;
-
-		switch (r % 8) {
-		case 0:
-			f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_ABS | size[(r >> 10) % 3], (u32)(r >> 32) % 30);
-			break;
-		case 1:
-			f[n++] = (struct sock_filter)BPF_STMT((r & 1024 ? BPF_LD : BPF_LDX) | BPF_MEM, (u32)(r >> 32) % 16);
-			break;
-		case 2:
-			f[n++] = (struct sock_filter)BPF_STMT(r & 1024 ? BPF_ST : BPF_STX, (u32)(r >> 32) % 16);
-			break;
-		case 3:
-			f[n++] = (struct sock_filter)BPF_STMT(BPF_MISC | (r & 1024 ? BPF_TAX : BPF_TXA), 0);
-			break;
-		case 4:		/* jumps over at most three rows, the end is further */
-			f[n] = (struct sock_filter)BPF_JUMP(BPF_JMP | jmp[(r >> 10) % 4] | x, k, (r >> 12) % 4, (r >> 14) % 4);
-			n++;
-			break;
-		case 5:
-			f[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | (r & 1024 ? BPF_LSH : BPF_RSH) | BPF_K, k % 32);
-			break;
-		case 6:
-			f[n++] = (struct sock_filter)BPF_STMT(BPF_LDX | BPF_MSH | BPF_B, 14);
-			break;
-		default:
-			f[n] = (struct sock_filter)BPF_STMT(BPF_ALU | alu[(r >> 10) % 9] | x, k | 1);
-			if (BPF_OP(f[n].code) == BPF_NEG)
-				f[n].code = BPF_ALU | BPF_NEG;
-			n++;
-		}
-	}
+	while (n < len)
+		f[n++] = random_row(gen_random(rng));
 	for (i = 0; i < 4; i++)		/* where jumps may land */
 		f[n++] = (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TXA, 0);
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x7ff);
@@ -347,7 +202,8 @@ static void seccomp(void)
 static void limit(void)
 {
 	static const struct bpf_insn insn[] = { MOV_K(0, 0), EXIT };
-	long was = sys_read_number("net/core/bpf_jit_limit"), unprivileged = sys_read_number("kernel/unprivileged_bpf_disabled");
+	long unprivileged = sys_read_number("kernel/unprivileged_bpf_disabled");
+	long was = sys_read_number("net/core/bpf_jit_limit");
 	char text[32];
 	int fd, before, after;
 

@@ -95,8 +95,8 @@ static void check_order(const char *name, const struct program *p)
 	u32 i, start, in_func[MAX_FUNCS] = { 0 };
 	int f, last = -1;
 
-	CHECK(p->info.nr_line_info && p->info.nr_jited_line_info == p->info.nr_line_info, "%s: %u lines, %u of them in the code",
-	      name, p->info.nr_line_info, p->info.nr_jited_line_info);
+	CHECK(p->info.nr_line_info && p->info.nr_jited_line_info == p->info.nr_line_info,
+	      "%s: %u lines, %u of them in the code", name, p->info.nr_line_info, p->info.nr_jited_line_info);
 	for (i = 0; i < p->info.nr_jited_line_info; i++) {
 		f = function_of(p, p->line_at[i], &start);
 		if (!CHECK(f >= 0, "%s: line %u is outside of the code, at %llx", name, p->line[i].line_col >> 10,
@@ -190,7 +190,9 @@ static void check_object(const char *name, struct program *p)
 
 int main(void)
 {
-	static const char *const objects[] = { "lines", "calls", "examples/dissect", "examples/firewall", "examples/rewrite" };
+	static const char *const objects[] = {
+		"lines", "calls", "examples/dissect", "examples/firewall", "examples/rewrite",
+	};
 	struct program *p = malloc(sizeof(*p));
 	size_t i;
 

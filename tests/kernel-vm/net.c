@@ -65,8 +65,8 @@ static const char quiet[] = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv
 /* One end of the pair, in the namespace that we are in. */
 static bool set_up(const char *name, const char *mac, const char *address)
 {
-	return sys_shell("%s; /usr/sbin/ip link set lo up; /usr/sbin/ip link set %s address %s && /usr/sbin/ip addr add %s/24 dev %s && /usr/sbin/ip link set %s arp off up",
-			 quiet, name, mac, address, name, name);
+	return sys_shell("%s; ip=/usr/sbin/ip; $ip link set lo up; $ip link set %s address %s && $ip addr add %s/24 dev %s &&"
+			 " $ip link set %s arp off up", quiet, name, mac, address, name, name);
 }
 
 /* A pair with one end in the namespace of @pid, which n->peer then holds. */
@@ -104,9 +104,10 @@ bool net_open(struct net *n)
 	n->far = packet_socket("v1");
 	if (setns(n->own, CLONE_NEWNET) || !ok || !set_up("v0", "02:00:00:00:00:01", "10.1.0.1"))
 		return false;
+	n->witness = packet_socket("v0");	/* before: the kernel's list is last in, first served */
 	n->near = packet_socket("v0");
 	n->index = if_nametoindex("v0");
-	return n->near >= 0 && n->far >= 0;
+	return n->near >= 0 && n->far >= 0 && n->witness >= 0;
 }
 
 int net_peer_socket(const struct net *n, int domain, int type, int protocol)
@@ -139,6 +140,15 @@ u32 net_drain(int socket)
 	while (net_receive(socket, frame))
 		n++;
 	return n;
+}
+
+bool net_await(const struct net *n)
+{
+	struct timeval wait = { .tv_sec = 5 };
+	u8 frame[NET_FRAME];
+
+	setsockopt(n->witness, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	return recv(n->witness, frame, sizeof(frame), 0) > 0;
 }
 
 bool net_send(int socket, const u8 *frame, u32 bytes)

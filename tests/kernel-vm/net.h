@@ -10,6 +10,7 @@
 struct net {
 	int own, peer;		/* namespaces */
 	int near, far;		/* packet sockets on both ends: v0 is ours, v1 the peer's */
+	int witness;		/* another one on v0: the kernel gives it each frame after it gave it to near */
 	u32 index;		/* of v0 */
 };
 
@@ -25,6 +26,8 @@ int net_peer_socket(const struct net *n, int domain, int type, int protocol);
 u32 net_receive(int socket, u8 frame[NET_FRAME]);
 /* Number of frames that arrive until none comes any more. */
 u32 net_drain(int socket);
+/* Wait until the witness has seen one more frame; false: not within five seconds. */
+bool net_await(const struct net *n);
 bool net_send(int socket, const u8 *frame, u32 bytes);
 
 /* What a frame is made of; addresses and ports in host order. */

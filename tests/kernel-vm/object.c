@@ -39,7 +39,7 @@ struct bpf_object *object_open(const char *name)
 
 	said[0] = 0;
 	libbpf_set_print(keep);
-	/* own objects are beside the program; examples/ is beside tests/ in the VM, and one more level up where it was built */
+	/* own objects are beside the program; examples/ and bench/ are some levels up */
 	for (up = 0; up < 3; up++) {
 		own_folder(folder, up);
 		snprintf(path, sizeof(path), "%s/%s.bpf.o", folder, name);

@@ -129,6 +129,19 @@ static u64 run_many(u64 seed, u64 count, double seconds)
 	return i;
 }
 
+static void print_flavours(u64 n)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++)
+		printf("%s: %u programs, %u of them taken by the verifier\n", flavours[i].name, flavours[i].made,
+		       flavours[i].taken);
+	print_reasons();
+	printf("random: %llu programs, %llu ran, %llu instructions became %llu bytes, bpf_jit_harden %ld\n",
+	       (unsigned long long)n, (unsigned long long)twin_programs, (unsigned long long)twin_insns,
+	       (unsigned long long)twin_code_bytes, sys_read_number("net/core/bpf_jit_harden"));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -138,7 +151,6 @@ int main(int argc, char **argv)
 	u64 seed = 1, count = 0, n;
 	double seconds = 60;
 	long was;
-	size_t i;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -163,13 +175,7 @@ int main(int argc, char **argv)
 	n = run_many(seed, count ? count : ~0ull, seconds);
 	if (was == 2)
 		sys_write("kernel/unprivileged_bpf_disabled", "2");
-	for (i = 0; i < sizeof(flavours) / sizeof(flavours[0]); i++)
-		printf("%s: %u programs, %u of them taken by the verifier\n", flavours[i].name, flavours[i].made,
-		       flavours[i].taken);
-	print_reasons();
-	printf("random: %llu programs, %llu ran, %llu instructions became %llu bytes, bpf_jit_harden %ld\n",
-	       (unsigned long long)n, (unsigned long long)twin_programs, (unsigned long long)twin_insns,
-	       (unsigned long long)twin_code_bytes, sys_read_number("net/core/bpf_jit_harden"));
+	print_flavours(n);
 	if (!count)
 		CHECK(twin_programs * 2 > n, "only %llu of %llu programs ran", (unsigned long long)twin_programs,
 		      (unsigned long long)n);

@@ -11,7 +11,9 @@ static const u64 first_value[10] = {
 	0x0123456789abcdefull, 0xfedcba9876543210ull, 0x8000000000000001ull, 0x00000000ffffffffull, 0xffffffff00000003ull,
 	0x7fffffffffffffffull, 0x00000000deadbeefull, 0xa5a5a5a55a5a5a5aull, 0x0000000100000040ull, 0xfffffffffffffff7ull,
 };
-static const s32 imms[] = { 0, 1, -1, 127, 128, -128, -129, 255, 0x7fff, 0x8000, 0xffff, 0x10000, 0xffffff, INT_MAX, INT_MIN };
+static const s32 imms[] = {
+	0, 1, -1, 127, 128, -128, -129, 255, 0x7fff, 0x8000, 0xffff, 0x10000, 0xffffff, INT_MAX, INT_MIN,
+};
 
 void raw_put_insns(struct raw_program *p, const struct bpf_insn *insn, u32 n)
 {
@@ -183,11 +185,13 @@ static void jumps_of(struct raw_program *p, u8 class)
 		for (d = 1; d < 9; d++) {
 			for (s = 1; s < 9; s++) {
 				raw_put(p, LDX(s & 1 ? BPF_DW : BPF_W, s, 9, 8 * s), LDX(BPF_DW, d, 9, 8 * (d + (s & 2))));
-				raw_put(p, INSN(class | conditions[f] | BPF_X, d, s, 1, 0), ALU64_K(BPF_ADD, 0, d * 16 + s));
+				raw_put(p, INSN(class | conditions[f] | BPF_X, d, s, 1, 0));
+				raw_put(p, ALU64_K(BPF_ADD, 0, d * 16 + s));
 			}
 			i = (d * 5 + f) % ARRAY_SIZE(imms);
 			raw_put(p, LDX(d & 1 ? BPF_DW : BPF_B, d, 9, 8 * d));
-			raw_put(p, INSN(class | conditions[f] | BPF_K, d, 0, 1, imms[i]), ALU64_K(BPF_XOR, 0, (s32)i * 77));
+			raw_put(p, INSN(class | conditions[f] | BPF_K, d, 0, 1, imms[i]));
+			raw_put(p, ALU64_K(BPF_XOR, 0, (s32)i * 77));
 		}
 	}
 	raw_put(p, MOV_K(9, 0));
@@ -220,7 +224,8 @@ static void stack(struct raw_program *p)
 	clear_places(p);
 	for (i = 0; i < ARRAY_SIZE(size); i++) {
 		for (d = 0; d < 10; d++) {
-			raw_put(p, STX(size[i], 10, d, PLACE(d)), LDX(size[i], (d + 1) % 10, 10, PLACE((d + 2) % NR_PLACES)));
+			raw_put(p, STX(size[i], 10, d, PLACE(d)));
+			raw_put(p, LDX(size[i], (d + 1) % 10, 10, PLACE((d + 2) % NR_PLACES)));
 			raw_put(p, ST(size[i], 10, PLACE((d + 5) % NR_PLACES), imms[d]));
 			stir(p, d);
 		}
@@ -239,7 +244,8 @@ static void memory(struct raw_program *p)
 			if (v == a)
 				continue;
 			i = size[(a + v) % 4];
-			raw_put(p, MOV_X(a, 10), STX(i, a, v, PLACE(v)), LDX(i, v, a, PLACE(a)), ST(i, a, PLACE(v), imms[v]));
+			raw_put(p, MOV_X(a, 10), STX(i, a, v, PLACE(v)), LDX(i, v, a, PLACE(a)));
+			raw_put(p, ST(i, a, PLACE(v), imms[v]));
 			raw_put(p, LDX(i, a, a, PLACE(v)), ALU64_X(BPF_ADD, v, a));
 		}
 	}

@@ -138,7 +138,8 @@ static void *swap_xdp(void *arg)
 	if (!CHECK(a && b, "the XDP programs do not load"))
 		return NULL;
 	for (i = 0; i < 3 || more(); i++) {
-		bpf_xdp_attach((int)net->index, object_prog(i & 1 ? a : b, i & 1 ? "bounce" : "firewall"), XDP_FLAGS_DRV_MODE, NULL);
+		bpf_xdp_attach((int)net->index, i & 1 ? object_prog(a, "bounce") : object_prog(b, "firewall"),
+			       XDP_FLAGS_DRV_MODE, NULL);
 		for (k = 0; k < 20; k++)
 			net_send(net->far, frame, bytes);
 		if (i % 3 == 2)

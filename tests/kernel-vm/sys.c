@@ -264,9 +264,11 @@ int sys_own_network(void)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
 		return -errno;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && errno != EINVAL)	/* EINVAL: an initramfs, nobody to share with */
+	/* EINVAL: an initramfs, nobody to share with */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && errno != EINVAL)
 		return -errno;
-	if (mount("sys", "/sys", "sysfs", 0, NULL))	/* the interfaces in it are those of the namespace that mounts it */
+	/* the interfaces in it are those of the namespace that mounts it */
+	if (mount("sys", "/sys", "sysfs", 0, NULL))
 		return -errno;
 	return sys_shell("/usr/sbin/ip link set lo up") ? 0 : -ENOENT;
 }

@@ -48,7 +48,10 @@ u32 sys_count_maps(void);
 
 /* A network namespace of our own (and mounts), with lo up: 0 or -errno. */
 int sys_own_network(void);
-/* Run a command of the shell; busybox's sh in a VM takes its own commands unless a path says otherwise; true if it succeeded.  Its output is shown if it did not. */
+/*
+ * Run a command of the shell; true if it succeeded.  Its output is shown.  In a VM the shell is busybox's, which takes its
+ * own commands unless a path says otherwise.
+ */
 __attribute__((__format__(printf, 1, 2)))
 bool sys_shell(const char *fmt, ...);
 

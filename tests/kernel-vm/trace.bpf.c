@@ -17,10 +17,15 @@ struct robust_list_head {
 	long futex_offset;
 } __attribute__((preserve_access_index));
 
+struct blk_plug {
+	unsigned short nr_ios;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
 	int pid, tgid;
 	struct task_struct *real_parent, *group_leader;
 	struct robust_list_head *robust_list;
+	struct blk_plug *plug;	/* NULL but while it reads and writes disks */
 	char comm[16];
 } __attribute__((preserve_access_index));
 
@@ -76,6 +81,8 @@ int BPF_PROG(follow, void *regs, long id)
 		return 0;
 	shared.parent = task->real_parent->tgid;
 	shared.leader = task->group_leader->group_leader->pid;
+	if (!task->plug && !task->plug->nr_ios)
+		saw(TRACE_NULL);
 	saw(TRACE_FOLLOW);
 	return 0;
 }

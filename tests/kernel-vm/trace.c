@@ -84,7 +84,8 @@ static void count(const char *name, u32 what, void (*act)(void))
 	}
 	for (i = 0; i < CALLS; i++)
 		act();
-	CHECK(shared->count[what] == CALLS, "%s: %llu events, not %u", name, (unsigned long long)shared->count[what], CALLS);
+	CHECK(shared->count[what] == CALLS, "%s: %llu events, not %u", name, (unsigned long long)shared->count[what],
+	      CALLS);
 	bpf_link__destroy(link);
 	act();
 	CHECK(shared->count[what] == CALLS, "%s runs although it is detached", name);
@@ -120,8 +121,9 @@ static void follow_good(void)
 	if (!CHECK(link, "follow: %s", obj ? strerror(errno) : why))
 		return;
 	do_getppid();
-	CHECK(shared->parent == (u32)getppid() && shared->leader == (u32)getpid(), "follow: parent %u, not %u; leader %u, not %u",
-	      shared->parent, getppid(), shared->leader, getpid());
+	CHECK(shared->parent == (u32)getppid() && shared->leader == (u32)getpid(),
+	      "follow: parent %u, not %u; leader %u, not %u", shared->parent, getppid(), shared->leader, getpid());
+	CHECK(shared->count[TRACE_NULL], "follow: what NULL points to is not read as 0");
 	bpf_link__destroy(link);
 	bpf_object__close(obj);
 }
@@ -215,11 +217,11 @@ static void check_hooks(struct bpf_object *obj)
 
 	if (!CHECK(run_tests(obj, "before_1", &ret), "the test functions do not run: %s", strerror(errno)))
 		return;
-	CHECK(shared->count[TRACE_FENTRY] == 2 && shared->args == 1 * 31 + want_6(), "fentry: %llu runs, arguments %llu, not %llu",
-	      (unsigned long long)shared->count[TRACE_FENTRY], (unsigned long long)shared->args,
+	CHECK(shared->count[TRACE_FENTRY] == 2 && shared->args == 1 * 31 + want_6(),
+	      "fentry: %llu runs, arguments %llu, not %llu", (unsigned long long)shared->count[TRACE_FENTRY], (unsigned long long)shared->args,
 	      (unsigned long long)(31 + want_6()));
-	CHECK(shared->count[TRACE_FEXIT] == 2 && shared->result == 16 + 17 + 18 + 19 + 20 + 21, "fexit: %llu runs, result %llu",
-	      (unsigned long long)shared->count[TRACE_FEXIT], (unsigned long long)shared->result);
+	CHECK(shared->count[TRACE_FEXIT] == 2 && shared->result == 16 + 17 + 18 + 19 + 20 + 21,
+	      "fexit: %llu runs, result %llu", (unsigned long long)shared->count[TRACE_FEXIT], (unsigned long long)shared->result);
 	CHECK(shared->count[TRACE_NULL] == 2 && !shared->wild, "NULL: %llu runs, read %llx",
 	      (unsigned long long)shared->count[TRACE_NULL], (unsigned long long)shared->wild);
 	shared->deny = 0;
