@@ -5,10 +5,13 @@
 
 is "net.core.bpf_moat" "$(sysctl -n net.core.bpf_moat)" "$1"
 
-# suite NAME SUMMARY: all its tests; a summary with other numbers is a failure even if none of them is "FAILED".
+# suite NAME SUMMARY PARAMETER...: all its tests; a summary with other numbers is a failure even if no test has failed.
+# SUMMARY's "x/x" is any number, twice.
 suite() {
+	name=$1 wanted=$2
+	shift 2
 	dmesg >/tmp/before
-	insmod /moat/test_bpf.ko test_suite="$1" || bad "$1: the module reports an error"
+	insmod /moat/test_bpf.ko test_suite="$name" "$@" || bad "$name: the module reports an error"
 	dmesg | tail -n +$(($(wc -l </tmp/before) + 1)) | sed 's/^\[[^]]*\] //' >/tmp/log
 	rmmod test_bpf 2>/dev/null
 	# A test that was not compiled is one that the JIT refused.
@@ -16,15 +19,24 @@ suite() {
 		echo "FAIL $line"
 	done
 	summary=$(sed -n 's/^test_bpf: .*Summary: //p' /tmp/log | tail -n 1)
-	echo "$1: $summary"
-	is "$1" "$summary" "$2"
+	echo "$name $*: $summary"
+	case $wanted in
+	*x/x*)	is "$name $*" "$(echo "$summary" | sed 's|\[\([0-9]*\)/\1 |[x/x |')" "$wanted" ;;
+	*)	is "$name $*" "$summary" "$wanted" ;;
+	esac
 	set -- "$(echo "$summary" | sed -n 's/^\([0-9]*\) PASSED.*/\1/p')" \
 		"$(echo "$summary" | sed -n 's/.*PASSED, \([0-9]*\) FAILED.*/\1/p')"
 	passed=$((passed + ${1:-0}))
 	failed=$((failed + ${2:-0}))
 }
 
-suite test_bpf "1026 PASSED, 0 FAILED, [1014/1014 JIT'ed]"
+if [ "$(cat /proc/sys/net/core/bpf_jit_harden)" = 0 ]; then
+	suite test_bpf "1026 PASSED, 0 FAILED, [1014/1014 JIT'ed]"
+else
+	# The kernel blinds constants in quadratic time: the other programs, of 4000 to 600000 instructions, need minutes each.
+	suite test_bpf "524 PASSED, 0 FAILED, [x/x JIT'ed]" test_range=0,523
+	suite test_bpf "296 PASSED, 0 FAILED, [x/x JIT'ed]" test_range=532,827
+fi
 suite test_tail_calls "10 PASSED, 0 FAILED, [10/10 JIT'ed]"
 suite test_skb_segment "2 PASSED, 0 FAILED"
 total
