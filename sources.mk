@@ -5,4 +5,5 @@ MOAT_X86   := arch-x86/x64.o arch-x86/alu.o arch-x86/div.o arch-x86/mem.o arch-x
 MOAT_ARM64 := arch-arm64/a64.o arch-arm64/alu.o arch-arm64/mem.o arch-arm64/branch.o arch-arm64/call.o \
 	      arch-arm64/frame.o arch-arm64/gate.o arch-arm64/basereg.o arch-arm64/kernel.o \
 	      arch-arm64/kernel_call.o arch-arm64/arch.o
-MOAT_AUDIT := verifier-ext/range.o verifier-ext/range_alu.o verifier-ext/range_jump.o
+MOAT_AUDIT := verifier-ext/range.o verifier-ext/range_alu.o verifier-ext/range_jump.o verifier-ext/state.o \
+	      verifier-ext/step.o verifier-ext/follow.o verifier-ext/analyze.o

@@ -159,6 +159,8 @@ static u64 check(struct call *c, u32 i)
 	case MOAT_ARG_SCALAR:
 	case MOAT_ARG_SIZE:		/* was checked with its memory */
 	case MOAT_ARG_SIZE_OR_ZERO:
+	case MOAT_ARG_FLAGS:
+	case MOAT_ARG_OBJECT:
 		return c->in[i];
 	case MOAT_ARG_CTX:
 		return context(c->run);

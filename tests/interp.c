@@ -488,6 +488,8 @@ static bool run_frame(struct interp *it)
 			stop(it, INTERP_STEPS);
 			return false;
 		}
+		if (it->before)
+			it->before(it);
 		flow = step(it, &it->insn[it->pc]);
 		if (flow == NEXT)
 			it->pc++;

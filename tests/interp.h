@@ -53,6 +53,7 @@ struct interp {
 	const uint8_t *level;		/* by instruction: frames between the first one and that of a function starting
 					 * there.  NULL: each call goes one frame down */
 	interp_helper_fn *helper;
+	void (*before)(struct interp *it);	/* called in front of each instruction; NULL: nobody looks on */
 	void *user;			/* the helpers' own */
 	uint64_t scratch;		/* left in registers that nobody promises anything about: R1-R5 after a call,
 					 * R0 and R6-R9 at a function's start.  A program whose outcome depends on it

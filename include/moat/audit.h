@@ -21,7 +21,9 @@ enum moat_arg_kind {
 	MOAT_ARG_SIZE,		/* size of the preceding memory, 1..limit */
 	MOAT_ARG_SIZE_OR_ZERO,	/* size of the preceding memory, 0..limit; the memory may be NULL when 0 */
 	MOAT_ARG_CALLBACK,	/* a function of this program: the helper gets its handle */
-	MOAT_ARG_RECORD,	/* an object issued to this run and not yet released: the helper gets struct moat_issued * */
+	MOAT_ARG_RECORD,	/* a ring-buffer record issued to this run and not yet released: the helper gets struct moat_issued * */
+	MOAT_ARG_FLAGS,		/* a number with no other bits than @allowed */
+	MOAT_ARG_OBJECT,	/* an object of type @object issued to this run: the helper gets what the issuing helper returned */
 	MOAT_NR_ARGS,
 };
 
@@ -29,6 +31,7 @@ enum moat_arg_kind {
 enum moat_ret_kind {
 	MOAT_RET_SCALAR,
 	MOAT_RET_MEM,		/* host address inside the heap, or NULL: the program gets the offset */
+	MOAT_RET_OBJECT,	/* a host pointer, or NULL: the program gets a handle that names it for this run, see @object */
 	MOAT_RET_MAP_VALUE,	/* what the program gets, made by the helper itself: offset of a value, or an inner map's handle */
 	MOAT_RET_NR,
 };
@@ -36,7 +39,19 @@ enum moat_ret_kind {
 struct moat_arg_proto {
 	__u8 kind;		/* enum moat_arg_kind */
 	__u8 nullable;		/* pointers: NULL passes, as NULL; with a size argument only for size 0 */
+	__u8 object;		/* OBJECT: its type, 1..255, the host's choice */
+	__u8 released;		/* OBJECT: the run holds it no more; the helper has it now, to free or keep */
 	__u32 bytes;		/* MEM without a size argument: how many */
+	__u64 allowed;		/* FLAGS: bits that may be set */
+};
+
+/* What a helper calls a callback with, in each of its R1..R4. */
+enum moat_give {
+	MOAT_GIVE_ANYTHING,
+	MOAT_GIVE_R1, MOAT_GIVE_R2, MOAT_GIVE_R3, MOAT_GIVE_R4, MOAT_GIVE_R5,	/* its own argument, as the program passed it */
+	MOAT_GIVE_NUMBER,	/* a 32-bit number */
+	MOAT_GIVE_VALUE,	/* a value of its map argument */
+	MOAT_NR_GIVES,
 };
 
 /*
@@ -53,6 +68,9 @@ struct moat_helper {
 	__u8 packet;		/* changes packet pointers (data, data_end) */
 	struct moat_arg_proto arg[MOAT_MAX_ARGS];
 	__u64 map_types;	/* bit t: takes maps of enum bpf_map_type t; 0: of any type */
+	__u8 gives[4];		/* CALLBACK: enum moat_give for R1..R4 of the function */
+	__u8 object;		/* RET_OBJECT: the type */
+	void (*release)(void *object, void *user);	/* RET_OBJECT: for what a run that ends still holds; @user of its options */
 };
 
 #endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Values and states: make, join, remember what was stored in frames. */
+#include "state.h"
+
+void moat_value_any(struct moat_value *v)
+{
+	*v = (struct moat_value) { .kind = MOAT_VAL_SCALAR };
+	moat_range_any(&v->r, MOAT_WORD);
+}
+
+void moat_value_const(struct moat_value *v, u64 n)
+{
+	*v = (struct moat_value) { .kind = MOAT_VAL_SCALAR };
+	moat_range_const(&v->r, n, MOAT_WORD);
+}
+
+void moat_value_number(struct moat_value *v, u32 bits, bool sx)
+{
+	moat_value_any(v);
+	if (sx)
+		moat_range_sign_extend(&v->r, &v->r, bits, true, MOAT_WORD);
+	else
+		moat_range_cut(&v->r, &v->r, bits, false, 8, MOAT_WORD);
+}
+
+void moat_value_pointer(struct moat_value *v, enum moat_value_kind kind, u16 ref, s64 off)
+{
+	*v = (struct moat_value) { .kind = kind, .ref = ref };
+	moat_range_const(&v->r, off, MOAT_WORD);
+}
+
+/* One is NULL and the other points somewhere: that is what lookups return. */
+static bool join_null(struct moat_value *to, const struct moat_value *from)
+{
+	bool null = moat_value_is_null(to);
+
+	if (!null && !moat_value_is_null(from))
+		return false;
+	if (null)
+		*to = *from;
+	to->nullable = true;
+	to->id = 0;
+	return true;
+}
+
+static void join(struct moat_value *to, const struct moat_value *from, bool widen)
+{
+	if (to->id != from->id)
+		to->id = 0;
+	if (to->kind == from->kind && to->ref == from->ref) {
+		to->nullable |= from->nullable;
+		if (widen)
+			moat_range_widen(&to->r, &from->r, MOAT_WORD);
+		else
+			moat_range_join(&to->r, &from->r, MOAT_WORD);
+	} else if (!join_null(to, from)) {
+		moat_value_any(to);
+	}
+}
+
+bool moat_value_join(struct moat_value *to, const struct moat_value *from, bool widen)
+{
+	struct moat_value was;
+
+	if (!memcmp(to, from, sizeof(*to)))
+		return false;
+	was = *to;
+	join(to, from, widen);
+	return memcmp(to, &was, sizeof(was));
+}
+
+static_assert(sizeof(struct moat_value) == sizeof(struct moat_range) + 8, "values are compared as bytes");
+
+void moat_state_any(struct moat_state *s)
+{
+	u32 r;
+
+	for (r = 0; r < ARRAY_SIZE(s->reg); r++)
+		moat_value_any(&s->reg[r]);
+	s->nr_spill = 0;
+	s->ctx_intact = false;
+}
+
+/* Only what both know stays. */
+static bool join_spills(struct moat_state *to, const struct moat_state *from, bool widen)
+{
+	u32 i, k = 0, n = 0;
+	bool changed = false;
+
+	for (i = 0; i < to->nr_spill; i++) {
+		while (k < from->nr_spill && from->spill[k].at < to->spill[i].at)
+			k++;
+		if (k == from->nr_spill || from->spill[k].at != to->spill[i].at) {
+			changed = true;
+			continue;
+		}
+		changed |= moat_value_join(&to->spill[i].v, &from->spill[k].v, widen);
+		if (n != i)
+			to->spill[n] = to->spill[i];
+		n++;
+	}
+	to->nr_spill = n;
+	return changed;
+}
+
+bool moat_state_join(struct moat_state *to, const struct moat_state *from, bool widen)
+{
+	bool changed = to->ctx_intact && !from->ctx_intact;
+	u32 r;
+
+	to->ctx_intact &= from->ctx_intact;
+	for (r = 0; r < ARRAY_SIZE(to->reg); r++)
+		changed |= moat_value_join(&to->reg[r], &from->reg[r], widen);
+	return join_spills(to, from, widen) || changed;
+}
+
+/* The first spill at or above @at. */
+static u32 find(const struct moat_state *s, s64 at)
+{
+	u32 i = 0;
+
+	while (i < s->nr_spill && s->spill[i].at < at)
+		i++;
+	return i;
+}
+
+const struct moat_value *moat_state_spilled(const struct moat_state *s, s64 off)
+{
+	u32 i = find(s, off / 8);
+
+	return off % 8 == 0 && i < s->nr_spill && s->spill[i].at == off / 8 ? &s->spill[i].v : NULL;
+}
+
+void moat_state_spill(struct moat_state *s, s64 off, const struct moat_value *v)
+{
+	u32 i = find(s, off / 8), k;
+
+	if (off % 8 || off >= 0 || off < -(s64)MOAT_STACK_BYTES)
+		return;
+	if (i == s->nr_spill || s->spill[i].at != off / 8) {
+		if (s->nr_spill == MOAT_MAX_SPILLS)
+			return;
+		for (k = s->nr_spill++; k > i; k--)
+			s->spill[k] = s->spill[k - 1];
+	}
+	s->spill[i].at = off / 8;
+	s->spill[i].v = *v;
+}
+
+void moat_state_forget(struct moat_state *s, s64 from, s64 to)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < s->nr_spill; i++) {
+		s64 at = 8 * (s64)s->spill[i].at;
+
+		if (at + 8 > from && at < to)
+			continue;
+		if (n != i)
+			s->spill[n] = s->spill[i];
+		n++;
+	}
+	s->nr_spill = n;
+}
+
+void moat_state_learn(struct moat_state *s, const struct moat_value *was, const struct moat_value *now)
+{
+	u32 id = was->id, i;
+
+	if (!id)
+		return;
+	for (i = 0; i < ARRAY_SIZE(s->reg); i++)
+		if (s->reg[i].id == id)
+			s->reg[i] = *now;
+	for (i = 0; i < s->nr_spill; i++)
+		if (s->spill[i].v.id == id)
+			s->spill[i].v = *now;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Inside the analysis: what its files share. */
+#ifndef MOAT_WALK_H
+#define MOAT_WALK_H
+
+#include "analyze.h"
+
+/* A place where paths meet, or to which analysis must come back: the state there, joined so far. */
+struct moat_meet {
+	u32 pc;
+	u16 visits;
+	bool seen, pending;
+	bool head;		/* something jumps back to it */
+	struct moat_state state;
+};
+
+/* What calling a function does, joined over its exits and stores so far. */
+struct moat_effects {
+	struct moat_value r0;
+	bool exits;		/* it returns at all */
+	bool everything;	/* may write anywhere */
+	bool ctx;		/* may write the context */
+	s64 from, to;		/* of the stack, from its top, it may write [from, to) */
+	u16 visits;
+};
+
+struct moat_walk {
+	const struct moat_analysis_opts *opts;
+	struct moat_analysis *out;
+	struct moat_meet *meet;		/* by pc */
+	u32 nr_meet, first_pending;
+	u32 *index;			/* by slot: its meet + 1, or 0 */
+	u32 *call_at;			/* by slot: its call + 1, or 0 */
+	struct moat_effects *effects;	/* by function */
+	struct moat_state cur, side;
+	const struct moat_func *func;	/* that the walk is in */
+	u64 limit;
+};
+
+/* Bytes from the stack's top to R10 of @f, negative or 0. */
+static inline s64 moat_frame_top(const struct moat_func *f)
+{
+	return -(s64)f->depth * MOAT_FRAME_STRIDE;
+}
+
+static inline struct moat_effects *moat_effects_of(struct moat_walk *w, const struct moat_func *f)
+{
+	return &w->effects[f - w->opts->func];
+}
+
+/* analyze.c: paths come to @pc with @s. */
+void moat_walk_merge(struct moat_walk *w, u32 pc, const struct moat_state *s);
+/* Effects of @f have grown: whoever may call it is to be walked again. */
+void moat_walk_again(struct moat_walk *w, const struct moat_func *f);
+
+/* step.c: the value of register @reg (R10 too); one instruction that is no call and no jump; one side of a branch. */
+struct moat_value moat_walk_reg(const struct moat_walk *w, u8 reg);
+void moat_step(struct moat_walk *w, const struct moat_op *op);
+/* False: that side is never taken. */
+bool moat_step_branch(const struct moat_walk *w, struct moat_state *s, const struct moat_op *op, bool taken);
+/* The function walked may write [@from, @to) of the stack, the context, or everything. */
+void moat_note_write(struct moat_walk *w, s64 from, s64 to, bool ctx, bool everything);
+/* @bytes were written at @p + @off. */
+void moat_step_written(struct moat_walk *w, const struct moat_value *p, s64 off, u64 bytes);
+
+/* follow.c: calls of helpers and of functions, and returns.  False: the path ends here for now. */
+bool moat_follow_helper(struct moat_walk *w, const struct moat_op *op);
+bool moat_follow_local(struct moat_walk *w, const struct moat_op *op);
+void moat_follow_exit(struct moat_walk *w);
+bool moat_calls_back(const struct moat_analysis_opts *opts, const struct moat_op *op);
+
+#endif
