@@ -6,4 +6,4 @@ MOAT_ARM64 := arch-arm64/a64.o arch-arm64/alu.o arch-arm64/mem.o arch-arm64/bran
 	      arch-arm64/frame.o arch-arm64/gate.o arch-arm64/basereg.o arch-arm64/kernel.o \
 	      arch-arm64/kernel_call.o arch-arm64/arch.o
 MOAT_AUDIT := verifier-ext/range.o verifier-ext/range_alu.o verifier-ext/range_jump.o verifier-ext/state.o \
-	      verifier-ext/step.o verifier-ext/follow.o verifier-ext/analyze.o
+	      verifier-ext/step.o verifier-ext/follow.o verifier-ext/analyze.o verifier-ext/proto.o verifier-ext/record.o

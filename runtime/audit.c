@@ -3,31 +3,49 @@
  * The audit of helper calls.
  *
  * Emitted code comes here with host rights and whatever values the program
- * had in R1 to R5.  Nothing was proved about them: each is checked against the
- * helper's prototype and against what this run's domain owns, and only what
- * was made from checked values reaches the helper.  A value that fails ends
- * the run; none is ever bent into range.
+ * had in R1 to R5.  Each argument is supplied from what the host knows, or
+ * checked against the helper's prototype, what was proved of it when the
+ * program was loaded, and what this run's domain owns.  Only what was made from
+ * checked values reaches the helper.  A value that fails ends the run; none is
+ * ever bent into range.
  */
-#include "helpers.h"
-
-/* The kernel's limit on the size of memory that is passed to a helper. */
-#define MAX_SIZE	(1ull << 29)
+#include "gate.h"
 
 /* One call, while its arguments are being checked. */
 struct call {
 	struct moat_run *run;
-	const struct moat_helper *helper;
-	struct moat_map *map;		/* the last map argument */
-	u32 pc;
-	u64 bytes;			/* of memory arguments, together */
-	u64 in[MOAT_MAX_ARGS + 1];	/* one more, so that a memory argument always has a next one */
-	u64 out[MOAT_MAX_ARGS];
+	const struct moat_call_gate *gate;
+	const u64 *in;
+	u64 *out;
+	u64 bytes;			/* of memory that was checked, together */
+	struct moat_issued *released;
 };
 
-_Noreturn static void miss(struct call *c, u32 i, const char *reason)
+/* What was proved of the argument of @check, as text that lives as long as the gate; NULL: nothing. */
+static const char *proved(struct call *c, const struct moat_check *check)
 {
-	moat_run_audit(c->run, c->pc, c->helper->id, i + 1, c->in[i], reason);
+	char *_Atomic *at = (char *_Atomic *)&c->gate->proved[check->arg];
+	char text[MOAT_AUDIT_TEXT], *made, *old = NULL;
+
+	if (!check->proved)
+		return NULL;
+	if (*at)
+		return *at;
+	made = strdup(moat_audit_text(text, &check->what, c->run->prog));
+	if (made && !atomic_compare_exchange_strong(at, &old, made)) {
+		free(made);
+		made = old;
+	}
+	return made;
 }
+
+_Noreturn static void miss(struct call *c, const struct moat_check *check, const char *reason)
+{
+	moat_run_audit(c->run, c->gate->pc, c->gate->helper->id, check->arg + 1, c->in[check->arg], reason,
+		       proved(c, check));
+}
+
+/* Memory ------------------------------------------------------------------- */
 
 static bool inside(u32 at, u32 start, u32 length, u64 bytes)
 {
@@ -36,24 +54,75 @@ static bool inside(u32 at, u32 start, u32 length, u64 bytes)
 	return into <= length && bytes <= length - into;
 }
 
+static bool in_packet(const struct moat_run *run, u32 at, u64 bytes, u8 rights)
+{
+	return run->data_end && inside(at, run->data, run->data_end - run->data, bytes) &&
+	       (run->packet_writable || !(rights & MOAT_WRITE));
+}
+
+static bool in_context(const struct moat_run *run, u32 at, u64 bytes)
+{
+	return inside(at, run->slot->off + MOAT_VIEW_CTX, run->ctx_bytes, bytes);
+}
+
+/* With a base register the code looks at the low half only, so that is what is meant here too. */
+static bool is_offset(const struct moat_run *run, u64 p)
+{
+	return run->domain->basereg || !(p >> 32);
+}
+
 void *moat_run_memory(struct moat_run *run, u64 p, u64 bytes, u8 rights)
 {
-	const struct moat_domain *d = run->domain;
-	u32 at = p, slot = run->slot->off;
+	u32 at = p;
 
-	/* With a base register the code looks at the low half only, so that is what is meant here too. */
-	if (!d->basereg && p >> 32)
+	if (!is_offset(run, p))
 		return NULL;
-	if (inside(at, slot, MOAT_STACK_BYTES, bytes))
-		return moat_host(at);
-	if (moat_domain_has(d, at, bytes, rights))
-		return moat_host(at);
-	if (run->data_end && inside(at, run->data, run->data_end - run->data, bytes) &&
-	    (run->packet_writable || !(rights & MOAT_WRITE)))
-		return moat_host(at);
-	if (inside(at, slot + MOAT_VIEW_CTX, run->ctx_bytes, bytes))
+	if (inside(at, run->slot->off, MOAT_STACK_BYTES, bytes) || moat_domain_has(run->domain, at, bytes, rights) ||
+	    in_packet(run, at, bytes, rights) || in_context(run, at, bytes))
 		return moat_host(at);
 	return NULL;
+}
+
+/* Is [@p, @p + @bytes) where it was proved to be? */
+static bool in_region(const struct moat_run *run, const struct moat_check *check, u64 p, u64 bytes)
+{
+	const struct moat_arg_audit *a = &check->what;
+	u32 at = p, top = run->slot->off + MOAT_STACK_BYTES;
+
+	if (!is_offset(run, p))
+		return false;
+	switch ((enum moat_region_kind)a->region) {
+	case MOAT_REGION_FRAME:
+		return (u32)(at - (top + (u32)a->min)) <= a->span &&
+		       inside(at, run->slot->off, MOAT_STACK_BYTES, bytes);
+	case MOAT_REGION_CTX:
+		return in_context(run, at, bytes);
+	case MOAT_REGION_PACKET:
+		return in_packet(run, at, bytes, a->rights);
+	case MOAT_REGION_MAP:
+		return inside(at, check->start, check->length, bytes) &&
+		       moat_domain_has(run->domain, at, bytes, a->rights);
+	case MOAT_REGION_ANY:
+	case MOAT_NR_REGIONS:
+		break;
+	}
+	return moat_run_memory((struct moat_run *)run, p, bytes, a->rights);
+}
+
+static u64 size_of(const struct call *c, const struct moat_check *check)
+{
+	const struct moat_map *map = arg_ptr(c->out[check->map]);
+
+	switch (check->what.size) {
+	case MOAT_SIZE_NEXT:
+		return c->out[check->arg + 1];
+	case MOAT_SIZE_KEY:
+		return map ? map->key_size : ~0ull;
+	case MOAT_SIZE_VALUE:
+		return map ? map->value_size : ~0ull;
+	default:
+		return check->what.bytes;
+	}
 }
 
 /* Is this the null pointer, as the program's code would see it? */
@@ -62,129 +131,104 @@ static bool is_null(const struct call *c, u64 p)
 	return c->run->domain->basereg ? !(u32)p : !p;
 }
 
-static u64 memory(struct call *c, u32 i, u64 bytes, u8 rights)
+/* Where the program chooses the size, NULL stands for no bytes and never for more: helpers go by the size. */
+static u64 memory(struct call *c, const struct moat_check *check)
 {
-	void *p = moat_run_memory(c->run, c->in[i], bytes, rights);
+	u64 p = c->in[check->arg], bytes = size_of(c, check);
 
+	if (check->what.nullable && is_null(c, p) && (check->what.size != MOAT_SIZE_NEXT || !bytes))
+		return 0;
 	c->bytes += bytes;
-	if (!p)
-		miss(c, i, rights & MOAT_WRITE ? "not writable memory of this program" :
+	if (!in_region(c->run, check, p, bytes))
+		miss(c, check, check->proved ? "not in the memory where it was proved to be" :
+		     check->what.rights & MOAT_WRITE ? "not writable memory of this program" :
 		     "not readable memory of this program");
-	return (uintptr_t)p;
+	return (uintptr_t)moat_host(p);
 }
 
-/* Memory of a size that the program does not choose: NULL passes where the prototype says so. */
-static u64 fixed_memory(struct call *c, u32 i, u64 bytes, u8 rights)
+/* Others ------------------------------------------------------------------- */
+
+static u64 number(struct call *c, const struct moat_check *check)
 {
-	if (c->helper->arg[i].nullable && is_null(c, c->in[i]))
-		return 0;
-	return memory(c, i, bytes, rights);
+	const struct moat_arg_audit *a = &check->what;
+	u64 v = c->in[check->arg];
+
+	if (v - a->min > a->span || (v & a->mask) != a->value)
+		miss(c, check, "a number that it was not proved to be, or that the helper does not take");
+	return v;
 }
 
-/*
- * Memory whose size is the next argument, or part of the prototype.  With a
- * size, NULL stands for no bytes and never for more: helpers go by the size.
- */
-static u64 sized_memory(struct call *c, u32 i, u8 rights)
-{
-	u8 next = i + 1 < MOAT_MAX_ARGS ? c->helper->arg[i + 1].kind : MOAT_ARG_NONE;
-	u64 bytes = c->in[i + 1];
-
-	if (next != MOAT_ARG_SIZE && next != MOAT_ARG_SIZE_OR_ZERO) {
-		bytes = c->helper->arg[i].bytes;
-		if (!bytes)
-			miss(c, i, "memory of unknown size");
-		return fixed_memory(c, i, bytes, rights);
-	}
-	if (!bytes && next == MOAT_ARG_SIZE)
-		miss(c, i + 1, "size 0");
-	if (bytes > MAX_SIZE)
-		miss(c, i + 1, "size too large");
-	if (!bytes && is_null(c, c->in[i]))
-		return 0;
-	return memory(c, i, bytes, rights);
-}
-
-static u64 map_memory(struct call *c, u32 i, bool key, u8 rights)
-{
-	if (!c->map)
-		miss(c, i, "no map in front of it");
-	return fixed_memory(c, i, key ? c->map->key_size : c->map->value_size, rights);
-}
-
-static u64 map(struct call *c, u32 i)
+static u64 map(struct call *c, const struct moat_check *check)
 {
 	const struct moat_run *run = c->run;
+	u64 p = c->in[check->arg], types = c->gate->helper->map_types;
 	/* Handles are small numbers; what the code truncates is truncated here. */
-	u64 handle = run->domain->basereg ? (u32)c->in[i] : c->in[i];
+	u64 handle = run->domain->basereg ? (u32)p : p;
 	struct moat_map *m;
 
-	if (c->helper->arg[i].nullable && !handle)
+	if (check->what.nullable && !handle)
 		return 0;
 	m = moat_domain_map_at(run->domain, handle);
 	if (!m)
-		miss(c, i, "not a map of this program");
-	if (c->helper->map_types && !(c->helper->map_types >> m->type & 1))
-		miss(c, i, "a map of a type that this helper does not take");
-	c->map = m;
+		miss(c, check, "not a map of this program");
+	if (types && !(types >> m->type & 1))
+		miss(c, check, "a map of a type that this helper does not take");
 	return (uintptr_t)m;
 }
 
-static u64 context(const struct moat_run *run)
+static u64 record(struct call *c, const struct moat_check *check)
 {
-	return (uintptr_t)moat_host(run->ctx_bytes ? run->slot->off + MOAT_VIEW_CTX : run->data);
-}
-
-static u64 record(struct call *c, u32 i)
-{
-	struct moat_issued *issued = moat_issued_find(c->run, c->in[i]);
+	struct moat_issued *issued = moat_issued_find(c->run, MOAT_ISSUED_RINGBUF, c->in[check->arg]);
 
 	if (!issued)
-		miss(c, i, "not a record that this run holds");
+		miss(c, check, "not a record that this run holds");
 	return (uintptr_t)issued;
 }
 
-static u64 callback(struct call *c, u32 i)
+static u64 object(struct call *c, const struct moat_check *check)
 {
-	if (!moat_image_callback(c->run->image, c->in[i]))
-		miss(c, i, "not a callback of this program");
-	return c->in[i];
+	struct moat_issued *issued = moat_issued_find(c->run, MOAT_ISSUED_OBJECT, c->in[check->arg]);
+
+	if (!issued || issued->type != check->what.ref)
+		miss(c, check, "not an object of that type that this run holds");
+	if (c->gate->helper->arg[check->arg].released) {
+		if (c->released == issued)
+			miss(c, check, "an object that the same call releases already");
+		c->released = issued;
+	}
+	return (uintptr_t)issued->object;
 }
 
-static u64 check(struct call *c, u32 i)
+static u64 callback(struct call *c, const struct moat_check *check)
 {
-	switch ((enum moat_arg_kind)c->helper->arg[i].kind) {
-	case MOAT_ARG_NONE:
-		return 0;
-	case MOAT_ARG_SCALAR:
-	case MOAT_ARG_SIZE:		/* was checked with its memory */
-	case MOAT_ARG_SIZE_OR_ZERO:
-	case MOAT_ARG_FLAGS:
-	case MOAT_ARG_OBJECT:
-		return c->in[i];
-	case MOAT_ARG_CTX:
-		return context(c->run);
-	case MOAT_ARG_MAP:
-		return map(c, i);
-	case MOAT_ARG_MAP_KEY:
-		return map_memory(c, i, true, MOAT_READ);
-	case MOAT_ARG_MAP_VALUE:
-		return map_memory(c, i, false, MOAT_READ);
-	case MOAT_ARG_MAP_VALUE_OUT:
-		return map_memory(c, i, false, MOAT_WRITE);
-	case MOAT_ARG_MEM:
-		return sized_memory(c, i, MOAT_READ);
-	case MOAT_ARG_MEM_OUT:
-		return sized_memory(c, i, MOAT_WRITE);
-	case MOAT_ARG_CALLBACK:
-		return callback(c, i);
-	case MOAT_ARG_RECORD:
-		return record(c, i);
-	case MOAT_NR_ARGS:
-		break;
-	}
-	miss(c, i, "an argument of unknown kind");
+	u64 handle = c->in[check->arg];
+
+	if (!moat_image_callback(c->run->image, handle))
+		miss(c, check, "not a callback of this program");
+	return handle;
 }
+
+static u64 examine(struct call *c, const struct moat_check *check)
+{
+	switch ((enum moat_audit_kind)check->what.kind) {
+	case MOAT_AUDIT_NUMBER:
+		return number(c, check);
+	case MOAT_AUDIT_MEMORY:
+		return memory(c, check);
+	case MOAT_AUDIT_HANDLE:
+		return map(c, check);
+	case MOAT_AUDIT_RECORD:
+		return record(c, check);
+	case MOAT_AUDIT_OBJECT:
+		return object(c, check);
+	case MOAT_AUDIT_CALLBACK:
+		return callback(c, check);
+	default:
+		miss(c, check, "an argument of unknown kind");
+	}
+}
+
+/* Calls -------------------------------------------------------------------- */
 
 void moat_run_charge(struct moat_run *run, u64 steps)
 {
@@ -195,45 +239,73 @@ void moat_run_charge(struct moat_run *run, u64 steps)
  * A helper works as long as the program tells it to: without a price, copying
  * a large map again and again would cost no more fuel than the calls.
  */
-static void pay(struct call *c)
+static void pay(struct moat_run *run, const struct moat_call_gate *g, u64 bytes)
 {
-	u64 steps = 1 + c->bytes / 16;
+	u64 steps = g->steps + bytes / 16;
 
-	if (c->run->frame.fuel < steps)
-		moat_run_fault(c->run, MOAT_FAULT_FUEL, c->pc, 0);
-	c->run->frame.fuel -= steps;
+	if (run->frame.fuel < steps)
+		moat_run_fault(run, MOAT_FAULT_FUEL, g->pc, 0);
+	run->frame.fuel -= steps;
+}
+
+static u64 context(const struct moat_run *run)
+{
+	return (uintptr_t)moat_host(run->ctx_bytes ? run->slot->off + MOAT_VIEW_CTX : run->data);
+}
+
+/* The checks of @g, if it has any. */
+static __attribute__((__noinline__)) u64 check_all(struct moat_run *run, const struct moat_call_gate *g, const u64 *in,
+						   u64 *out, struct moat_issued **released)
+{
+	struct call c = { .run = run, .gate = g, .in = in, .out = out };
+	u32 i;
+
+	for (i = 0; i < g->nr_check; i++)
+		out[g->check[i].arg] = examine(&c, &g->check[i]);
+	for (i = 0; i < g->nr_sized; i++)
+		c.bytes += out[g->sized[i]];
+	*released = c.released;
+	return c.bytes;
+}
+
+void moat_gate_pass(struct moat_run *run, const struct moat_call_gate *g, const u64 in[MOAT_MAX_ARGS],
+		    u64 out[MOAT_MAX_ARGS], struct moat_issued **released)
+{
+	u64 from[MOAT_NR_FROM] = {
+		0, (uintptr_t)moat_host(run->slot->off + MOAT_STACK_BYTES), context(run), in[0], in[1], in[2], in[3], in[4],
+	};
+	u64 bytes = 0;
+	u32 i;
+
+	for (i = 0; i < MOAT_MAX_ARGS; i++)
+		out[i] = from[g->from[i]] + g->add[i];
+	*released = NULL;
+	if (g->nr_check)
+		bytes = check_all(run, g, in, out, released);
+	pay(run, g, bytes);
 }
 
 u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
 {
 	struct moat_run *run = (struct moat_run *)f;
-	const struct moat_helper *helper = run->image->helper[site];
-	struct call c;
-	u64 ret;
-	u32 i;
+	const struct moat_call_gate *g = &run->image->gate[site];
+	u64 in[MOAT_MAX_ARGS] = { r1, r2, r3, r4, r5 }, out[MOAT_MAX_ARGS], ret;
+	struct moat_issued *released;
 
-	/* Field by field: compilers clear such a structure with a slow string instruction. */
-	c.run = run;
-	c.helper = helper;
-	c.map = NULL;
-	c.pc = run->image->site[site].pc;
-	c.bytes = 0;
-	c.in[0] = r1;
-	c.in[1] = r2;
-	c.in[2] = r3;
-	c.in[3] = r4;
-	c.in[4] = r5;
-	c.in[5] = 0;
-	/* Kinds follow one another without gaps: the rest of the arguments is 0. */
-	for (i = 0; i < MOAT_MAX_ARGS && helper->arg[i].kind; i++)
-		c.out[i] = check(&c, i);
-	for (; i < MOAT_MAX_ARGS; i++)
-		c.out[i] = 0;
-	pay(&c);
-
-	ret = ((moat_helper_fn *)(void (*)(void))helper->fn)(c.out[0], c.out[1], c.out[2], c.out[3], c.out[4], run);
+	moat_gate_pass(run, g, in, out, &released);
+	if (g->ret == MOAT_RET_OBJECT && !moat_issued_room(run))
+		return 0;
+	if (released)
+		moat_issued_done(run, released);
+	ret = g->fn(out[0], out[1], out[2], out[3], out[4], run);
+	if (!ret)
+		return 0;
 	/* The null pointer of the host is that of the program too: offset 0 is never given out. */
-	return helper->ret == MOAT_RET_MEM && ret ? moat_offset((void *)(uintptr_t)ret) : ret;
+	if (g->ret == MOAT_RET_MEM)
+		return moat_offset((void *)(uintptr_t)ret);
+	if (g->ret == MOAT_RET_OBJECT)
+		return moat_issue_object(run, g->helper, (void *)(uintptr_t)ret);
+	return ret;
 }
 
 /* Legacy packet loads ------------------------------------------------------ */
@@ -263,53 +335,4 @@ u64 moat_packet(u64 offset, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame
 	for (i = 0; i < bytes; i++)
 		v = v << 8 | data[i];
 	return v;
-}
-
-/* Objects that runs hold --------------------------------------------------- */
-
-static_assert(MOAT_MAX_ISSUED < 32, "moat_run.issued_busy has a bit for each");
-
-struct moat_issued *moat_issued_find(struct moat_run *run, u64 p)
-{
-	u32 busy;
-
-	if (!run->domain->basereg && p >> 32)
-		return NULL;
-	for (busy = run->issued_busy; busy; busy &= busy - 1) {
-		struct moat_issued *issued = &run->issued[__builtin_ctz(busy)];
-
-		if (issued->kind == MOAT_ISSUED_RINGBUF && issued->off == (u32)p)
-			return issued;
-	}
-	return NULL;
-}
-
-struct moat_issued *moat_issue(struct moat_run *run, enum moat_issued_kind kind)
-{
-	u32 i = __builtin_ctz(~run->issued_busy);
-
-	if (i >= MOAT_MAX_ISSUED)
-		return NULL;
-	run->issued_busy |= 1u << i;
-	run->issued[i].kind = kind;
-	return &run->issued[i];
-}
-
-void moat_issued_done(struct moat_run *run, struct moat_issued *issued)
-{
-	issued->kind = MOAT_ISSUED_FREE;
-	run->issued_busy &= ~(1u << (issued - run->issued));
-}
-
-void moat_run_release(struct moat_run *run)
-{
-	run->scratch = 0;
-	while (run->issued_busy) {
-		struct moat_issued *issued = &run->issued[__builtin_ctz(run->issued_busy)];
-
-		moat_print(MOAT_DEBUG, "map '%s': a record that the program still held is discarded",
-			   issued->map->name);
-		moat_ring_commit(issued->map, issued->private, true, 0);
-		moat_issued_done(run, issued);
-	}
 }

@@ -2,23 +2,19 @@
 /* From a running program into other code of programs: tail calls and callbacks. */
 #include <urcu.h>
 
+#include "gate.h"
 #include "views.h"
 
-#define TAIL_CALL	BPF_FUNC_tail_call
-
-/* The program array that the program names.  Mode none trusts what it passes. */
-static struct moat_map *tail_map(struct moat_run *run, u64 r2, u32 pc)
+/* The program that the program names, as audited.  Mode none trusts what it passes. */
+static struct moat_program *target(struct moat_run *run, const u64 in[MOAT_MAX_ARGS], u64 site)
 {
-	struct moat_map *map;
+	struct moat_issued *released;
+	u64 out[MOAT_MAX_ARGS];
 
 	if (run->domain->mode == MOAT_MODE_NONE)
-		return (struct moat_map *)(uintptr_t)r2;
-	map = moat_domain_map_at(run->domain, r2);
-	if (!map)
-		moat_run_audit(run, pc, TAIL_CALL, 2, r2, "not a map of this program");
-	if (map->type != BPF_MAP_TYPE_PROG_ARRAY)
-		moat_run_audit(run, pc, TAIL_CALL, 2, r2, "not a program array");
-	return map;
+		return moat_map_program_at(arg_ptr(in[1]), (u32)in[2]);
+	moat_gate_pass(run, &run->image->gate[site], in, out, &released);
+	return moat_map_program_at(arg_ptr(out[1]), (u32)out[2]);
 }
 
 /* May a run of one program go on as one of the other?  As in the kernel, they must be of one type. */
@@ -55,8 +51,8 @@ static bool change_domain(struct moat_run *run, struct moat_domain *to)
 u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
 {
 	struct moat_run *run = (struct moat_run *)f;
-	struct moat_map *map = tail_map(run, r2, run->image->site[site].pc);
-	struct moat_program *to;
+	u64 in[MOAT_MAX_ARGS] = { r1, r2, r3, r4, r5 };
+	struct moat_program *to = target(run, in, site);
 
 	/*
 	 * Only a forged return leads from a callback to the main function's
@@ -66,7 +62,6 @@ u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 		moat_run_fault(run, MOAT_FAULT_TRAP, run->image->site[site].pc, 0);
 	if (!run->tail_calls)
 		return 0;
-	to = moat_map_program_at(map, (u32)r3);
 	if (!compatible(run->prog, to))
 		return 0;
 	if (to->domain != run->domain && !change_domain(run, to->domain))

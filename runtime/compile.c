@@ -2,7 +2,7 @@
 /* From a relocated program to an image that can run: drive the core, place the code, keep its tables. */
 #include <time.h>
 
-#include "internal.h"
+#include "gate.h"
 
 /* At most these many per slot, and a few for entries and tables. */
 u32 moat_marks_for(u32 len)
@@ -74,21 +74,34 @@ static int copy_callbacks(struct moat_image *img, const struct moat *jit)
 	return 0;
 }
 
-/* The rows that the audit goes by; tail calls have one too. */
+/* A gate for each call; mode none has none: there the helper is called as the program says. */
+static int make_gates(struct moat_image *img, const struct moat_program *prog)
+{
+	u32 i;
+	int err;
+
+	if (prog->domain->mode == MOAT_MODE_NONE || !img->nr_site)
+		return 0;
+	img->gate = aligned_alloc(64, align_up(img->nr_site * sizeof(*img->gate), 64));
+	if (!img->gate)
+		return -ENOMEM;
+	memset(img->gate, 0, img->nr_site * sizeof(*img->gate));
+	err = moat_program_records(prog, &img->record, &img->nr_record);
+	for (i = 0; !err && i < img->nr_site; i++) {
+		s32 id = img->site[i].helper;
+
+		if (id >= 0)
+			moat_gate_make(&img->gate[i], prog->domain, moat_helper_find(prog->obj, id, prog->type),
+				       moat_record_at(img->record, img->nr_record, img->site[i].pc));
+	}
+	return err;
+}
+
 static int copy_sites(struct moat_image *img, const struct moat *jit)
 {
-	const struct moat_program *prog = img->prog;
-	u32 i;
-
 	img->nr_site = jit->nr_site;
 	img->site = copy(jit->site, jit->nr_site, sizeof(*img->site));
-	img->helper = calloc(jit->nr_site + 1, sizeof(*img->helper));
-	if (!img->site || !img->helper)
-		return -ENOMEM;
-	for (i = 0; i < jit->nr_site; i++)
-		if (jit->site[i].helper >= 0)
-			img->helper[i] = moat_helper_find(prog->obj, jit->site[i].helper, prog->type);
-	return 0;
+	return img->site ? make_gates(img, img->prog) : -ENOMEM;
 }
 
 static bool call_writes(const struct moat_program *prog, const struct bpf_insn *insn)
@@ -151,11 +164,16 @@ static int keep(struct moat_image *img, const struct moat *jit)
 
 static void free_image(struct moat_image *img)
 {
+	u32 i;
+
 	if (img->bytes)
 		moat_code_free(img->pc, img->bytes);
 	free(img->slot);
 	free(img->site);
-	free(img->helper);
+	for (i = 0; img->gate && i < img->nr_site; i++)
+		moat_gate_free(&img->gate[i]);
+	free(img->gate);
+	free(img->record);
 	free(img->trap);
 	free(img->mark);
 	free(img->callback);

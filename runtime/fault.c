@@ -81,11 +81,12 @@ void moat_run_fault(struct moat_run *run, enum moat_fault_kind kind, u32 insn, u
 	end(run);
 }
 
-void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason)
+void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason,
+		    const char *proved)
 {
 	run->fault = (struct moat_fault){
 		.kind = MOAT_FAULT_AUDIT, .insn = insn, .helper = helper,
-		.arg = arg, .address = value, .reason = reason,
+		.arg = arg, .address = value, .reason = reason, .proved = proved,
 	};
 	end(run);
 }

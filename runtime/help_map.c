@@ -121,7 +121,7 @@ static void finish(struct moat_run *run, u64 r1, bool discard, u64 flags)
 	struct moat_issued *issued = arg_ptr(r1);
 
 	if (run->domain->mode == MOAT_MODE_NONE)
-		issued = moat_issued_find(run, r1);
+		issued = moat_issued_find(run, MOAT_ISSUED_RINGBUF, r1);
 	if (!issued)
 		return;
 	moat_ring_commit(issued->map, issued->private, discard, flags);

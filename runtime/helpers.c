@@ -44,6 +44,7 @@ struct row {
 #define KEYED		(ITERABLE | TYPE(LPM_TRIE))
 
 #define ARGS(...)	.arg = { __VA_ARGS__ }
+#define GIVES(...)	.gives = { __VA_ARGS__ }
 #define ROW_FN(nr, what, fun, who, ...)						\
 	[BPF_FUNC_##nr] = { .groups = (who), .helper = {			\
 		.id = BPF_FUNC_##nr, .name = "bpf_" #what,			\
@@ -55,8 +56,9 @@ static const struct row rows[] = {
 	ROW(map_update_elem, ALL, ARGS(MAP, KEY, VALUE, ANY), .map_types = KEYED),
 	ROW(map_delete_elem, ALL, ARGS(MAP, KEY), .map_types = KEYED),
 	ROW(map_lookup_percpu_elem, ALL, ARGS(MAP, KEY, ANY), .ret = MOAT_RET_MAP_VALUE, .map_types = PERCPU),
-	ROW(for_each_map_elem, ALL, ARGS(MAP, CALLBACK, ANY, ANY), .map_types = ITERABLE),
-	ROW(loop, ALL, ARGS(ANY, CALLBACK, ANY, ANY)),
+	ROW(for_each_map_elem, ALL, ARGS(MAP, CALLBACK, ANY, ANY), .map_types = ITERABLE,
+	    GIVES(MOAT_GIVE_NUMBER, MOAT_GIVE_ANYTHING, MOAT_GIVE_VALUE, MOAT_GIVE_R3)),
+	ROW(loop, ALL, ARGS(ANY, CALLBACK, ANY, ANY), GIVES(MOAT_GIVE_NUMBER, MOAT_GIVE_R3)),
 	ROW(tail_call, ALL, ARGS(CONTEXT, MAP, ANY), .map_types = TYPE(PROG_ARRAY)),
 
 	ROW(ringbuf_output, ALL, ARGS(MAP, MEM, SIZE_OR_0, ANY), .map_types = TYPE(RINGBUF)),

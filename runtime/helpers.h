@@ -28,9 +28,12 @@ static inline void *arg_ptr(u64 r)
 void *moat_run_memory(struct moat_run *run, u64 p, u64 bytes, u8 rights);
 
 /* Objects issued to a run.  find: the one at that program address, NULL; issue: NULL when it holds too many. */
-struct moat_issued *moat_issued_find(struct moat_run *run, u64 p);
+struct moat_issued *moat_issued_find(struct moat_run *run, enum moat_issued_kind kind, u64 p);
+bool moat_issued_room(const struct moat_run *run);
 struct moat_issued *moat_issue(struct moat_run *run, enum moat_issued_kind kind);
 void moat_issued_done(struct moat_run *run, struct moat_issued *issued);
+/* What @h returned becomes the run's: the handle that the program gets. */
+u64 moat_issue_object(struct moat_run *run, const struct moat_helper *h, void *object);
 
 /*
  * printf() over memory of programs (format.c).  @fmt is host memory and

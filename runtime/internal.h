@@ -121,7 +121,9 @@ struct moat_image {
 	u32 len;		/* BPF slots */
 	u32 *slot;		/* len + 1 code offsets */
 	struct moat_site *site;
-	const struct moat_helper **helper;	/* by site; NULL: packet load */
+	struct moat_call_gate *gate;	/* by site (gate.h); packet loads have none, nor has mode none */
+	struct moat_call_audit *record;	/* what the gates were made from, by pc */
+	u32 nr_record;
 	u32 nr_site;
 	struct moat_trap *trap;
 	u32 nr_trap;
@@ -221,13 +223,16 @@ int moat_thread_register(void);	/* sets moat_self: RCU reader, CPU number, alter
 void moat_thread_gates(void);	/* before the thread's first run in a mode with gates */
 
 /* Runs (run.c) */
-enum moat_issued_kind { MOAT_ISSUED_FREE, MOAT_ISSUED_RINGBUF };
+enum moat_issued_kind { MOAT_ISSUED_FREE, MOAT_ISSUED_RINGBUF, MOAT_ISSUED_OBJECT };
 struct moat_issued {
 	u8 kind;
-	struct moat_map *map;
-	u32 off;		/* what the program holds: an offset */
+	u8 type;		/* OBJECT: the host's */
+	struct moat_map *map;	/* RINGBUF */
+	u32 off;		/* what the program holds: an offset, or a handle */
 	u32 bytes;
 	u64 private;
+	void *object;		/* OBJECT */
+	void (*release)(void *object, void *user);
 };
 
 struct moat_run {
@@ -245,6 +250,7 @@ struct moat_run {
 	u32 callbacks;			/* under way, one inside the other */
 	struct moat_issued issued[MOAT_MAX_ISSUED];
 	u32 issued_busy;		/* bit i: issued[i] is held; starts 0 */
+	u32 issued_count;		/* objects ever issued; starts 0 */
 	u32 scratch;			/* bytes used at the low end of the stack piece, for keys given to callbacks; starts 0 */
 	u64 host_segment;		/* GS base of the host, to restore on a fault */
 	u32 host_pkru;			/* rights of the caller, to restore on a fault */
@@ -253,7 +259,7 @@ struct moat_run {
 	void *user;
 };
 
-/* The call functions that images are given (audit.c, run.c); see jit/run.h. */
+/* The call functions that images are given (audit.c, calls.c); see jit/run.h. */
 u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 u64 moat_packet(u64 offset, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
@@ -261,12 +267,13 @@ u64 moat_packet(u64 offset, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame
 u64 moat_callback(struct moat_run *run, u64 handle, u64 r1, u64 r2, u64 r3, u64 r4);
 /* End the innermost run with a fault that fills everything but the source line.  Does not return. */
 _Noreturn void moat_run_fault(struct moat_run *run, enum moat_fault_kind kind, u32 insn, u64 address);
-_Noreturn void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason);
+_Noreturn void moat_run_audit(struct moat_run *run, u32 insn, s32 helper, int arg, u64 value, const char *reason,
+			       const char *proved);
 /* A helper did @steps steps more than a call costs: less fuel, none at worst. */
 void moat_run_charge(struct moat_run *run, u64 steps);
 /* Lay data/data_end of the context view anew after the packet moved; views.c */
 void moat_view_update(struct moat_run *run);
-/* Discard what the run was issued and still holds; audit.c */
+/* Discard what the run was issued and still holds; issued.c */
 void moat_run_release(struct moat_run *run);
 
 /* This thread loads the program of a probe: the mode need not have proved itself yet (features.c). */
@@ -373,5 +380,9 @@ u32 moat_marks_for(u32 len);	/* room for the labels of @len slots */
 int moat_program_compile(struct moat_program *prog);
 void moat_program_discard(struct moat_program *prog);
 struct moat_options moat_program_options(struct moat_program *prog);	/* options.c */
+
+/* What an audit record says of one argument, in words: "map flows", "1..64" (audit_text.c). Returns @text. */
+#define MOAT_AUDIT_TEXT	160
+const char *moat_audit_text(char text[MOAT_AUDIT_TEXT], const struct moat_arg_audit *a, const struct moat_program *prog);
 
 #endif

@@ -5,6 +5,7 @@
 #include <urcu.h>
 
 #include "loader.h"
+#include "../verifier-ext/record.h"
 
 #define MAX_FILE	(256u << 20)
 
@@ -26,36 +27,17 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static bool argument_ok(const struct moat_helper *h, u32 i)
-{
-	u8 kind = h->arg[i].kind, before = i ? h->arg[i - 1].kind : MOAT_ARG_NONE;
-	bool memory = kind == MOAT_ARG_MEM || kind == MOAT_ARG_MEM_OUT;
-	u8 after = i + 1 < MOAT_MAX_ARGS ? h->arg[i + 1].kind : MOAT_ARG_NONE;
-	bool sized = after == MOAT_ARG_SIZE || after == MOAT_ARG_SIZE_OR_ZERO;
-
-	if (kind >= MOAT_NR_ARGS)
-		return false;
-	if (kind == MOAT_ARG_SIZE || kind == MOAT_ARG_SIZE_OR_ZERO)
-		return before == MOAT_ARG_MEM || before == MOAT_ARG_MEM_OUT;
-	return !memory || sized || h->arg[i].bytes;
-}
-
 static int check_helpers(const struct moat_object *obj)
 {
 	const char *why = NULL;
 	size_t n;
-	u32 i;
 
 	for (n = 0; !why && n < obj->nr_helpers; n++) {
 		const struct moat_helper *h = &obj->helpers[n];
 
-		if (!h->fn || !h->name || h->id <= 0 || h->ret >= MOAT_RET_NR)
-			why = "has no function, name or number";
-		else if (moat_helper_builtin(h->id))
+		why = moat_proto_broken(h);
+		if (!why && moat_helper_builtin(h->id))
 			why = "has the number of a built-in helper";
-		for (i = 0; !why && i < MOAT_MAX_ARGS; i++)
-			if (!argument_ok(h, i))
-				why = "has an argument that cannot be checked (memory without a size?)";
 		if (why)
 			moat_print(MOAT_WARN, "%s: the host's helper %d (%s) %s", obj->name, h->id,
 				   h->name ?: "no name", why);

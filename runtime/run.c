@@ -145,6 +145,7 @@ static int begin(struct batch *b, struct moat_program *prog, void *user)
 	run->user = user;
 	run->packet_writable = b->lay.writable;
 	run->issued_busy = 0;
+	run->issued_count = 0;
 	run->fault.kind = MOAT_FAULT_NONE;
 	set_program(run, prog, slot);
 	moat_fault_arm(run);

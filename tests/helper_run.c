@@ -8,8 +8,8 @@
 struct moat_domain *domain;
 struct moat_program prog = { .obj = &map_owner };
 static struct moat_site site[1] = { { .pc = PC } };
-static const struct moat_helper *helper[1];
-struct moat_image image = { .prog = &prog, .site = site, .helper = helper, .nr_site = 1 };
+static struct moat_call_gate gate[1];
+struct moat_image image = { .prog = &prog, .site = site, .gate = gate, .nr_site = 1 };
 struct moat_run *run;
 u64 ret;
 
@@ -28,9 +28,19 @@ void helper_begin(void)
 	moat_self->run = run;
 }
 
+/* As for a call of which nothing is proved. */
+static void make_gate(const struct moat_helper *h)
+{
+	struct moat_call_audit record;
+
+	moat_record(&record, PC, h, NULL, NULL);
+	moat_gate_free(&gate[0]);
+	moat_gate_make(&gate[0], domain, h, &record);
+}
+
 int call(s32 id, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
 {
-	helper[0] = moat_helper_builtin(id);
+	make_gate(moat_helper_builtin(id));
 	run->fault.kind = MOAT_FAULT_NONE;
 	urcu_memb_read_lock();
 	if (sigsetjmp(run->on_fault, 0)) {

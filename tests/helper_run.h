@@ -3,7 +3,7 @@
 #ifndef MOAT_TEST_HELPER_RUN_H
 #define MOAT_TEST_HELPER_RUN_H
 
-#include "../runtime/helpers.h"
+#include "../runtime/gate.h"
 #include "map_make.h"
 
 #define OK	0

@@ -25,6 +25,8 @@
 struct moat_map_facts {
 	u32 key_size, value_size;
 	u64 bytes;		/* of all its values, which lie in one piece; 0: programs cannot reach them */
+	u32 type;		/* enum bpf_map_type */
+	u8 rights;		/* of programs on its values */
 	bool outer;		/* its values are maps */
 };
 

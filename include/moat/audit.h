@@ -73,4 +73,59 @@ struct moat_helper {
 	void (*release)(void *object, void *user);	/* RET_OBJECT: for what a run that ends still holds; @user of its options */
 };
 
+/* Audit records: what the gate does for each argument of one call -------- */
+
+enum moat_audit_kind {
+	MOAT_AUDIT_NONE,	/* not an argument: passes 0 */
+	/* Supplied: what the program has in its register is not looked at. */
+	MOAT_AUDIT_CONST,	/* the number @min */
+	MOAT_AUDIT_CONTEXT,
+	MOAT_AUDIT_MAP,		/* map @ref */
+	MOAT_AUDIT_FRAME,	/* the address top of the stack + @min */
+	MOAT_AUDIT_DATA,	/* the address first value of map @ref + @min */
+	/* Checked: what the program has must be so, or the run ends. */
+	MOAT_AUDIT_NUMBER,	/* its distance from @min is at most @span, its bits of @mask are @value */
+	MOAT_AUDIT_MEMORY,	/* memory of @region, with @rights, @bytes or what @size says */
+	MOAT_AUDIT_HANDLE,	/* some map of the domain */
+	MOAT_AUDIT_RECORD,	/* a ring-buffer record that the run holds */
+	MOAT_AUDIT_OBJECT,	/* an object of type @ref that the run holds */
+	MOAT_AUDIT_CALLBACK,	/* a callback of the program */
+	MOAT_NR_AUDITS,
+};
+
+/* Where memory must lie. */
+enum moat_region_kind {
+	MOAT_REGION_ANY,	/* nothing was proved: anything that the domain was granted, or the run has */
+	MOAT_REGION_FRAME,	/* @min to @min + @span from the top of the stack */
+	MOAT_REGION_CTX,
+	MOAT_REGION_PACKET,
+	MOAT_REGION_MAP,	/* values, or records, of map @ref */
+	MOAT_NR_REGIONS,
+};
+
+/* Who says how many bytes there are of memory. */
+enum moat_size_kind {
+	MOAT_SIZE_FIXED,	/* @bytes */
+	MOAT_SIZE_NEXT,		/* the next argument */
+	MOAT_SIZE_KEY,		/* the map that was passed, for its keys or its values */
+	MOAT_SIZE_VALUE,
+};
+
+struct moat_arg_audit {
+	__u8 kind;		/* enum moat_audit_kind */
+	__u8 region, size;
+	__u8 rights;		/* MEMORY: MOAT_READ or MOAT_WRITE */
+	__u8 nullable;		/* MEMORY, HANDLE: NULL passes, as NULL */
+	__u16 ref;
+	__u32 bytes;
+	__u64 min, span;
+	__u64 value, mask;
+};
+
+struct moat_call_audit {
+	__u32 pc;
+	__s32 helper;
+	struct moat_arg_audit arg[MOAT_MAX_ARGS];
+};
+
 #endif

@@ -133,7 +133,7 @@ MOAT_API size_t moat_program__insn_cnt(const struct moat_program *prog);
 struct moat_fault {
 	enum moat_fault_kind kind;
 	__u32 insn;		/* BPF instruction index in the program */
-	__u64 address;		/* CAGE, KEY: what it tried to reach, an offset in base-register modes */
+	__u64 address;		/* CAGE, KEY: what it tried to reach, an offset in base-register modes; AUDIT: the argument */
 	int arg;		/* AUDIT: argument number 1..5 */
 	__s32 helper;		/* AUDIT: helper number */
 	bool write;		/* CAGE, KEY */
@@ -141,6 +141,7 @@ struct moat_fault {
 	__u32 line;
 	const char *text;	/* the source line, or NULL */
 	const char *reason;	/* AUDIT, TRAP: a static string */
+	const char *proved;	/* AUDIT: what was proved of the argument when the program was loaded, or NULL; valid as @text is */
 };
 
 /*
