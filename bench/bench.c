@@ -107,8 +107,8 @@ static void find_modes(void)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: bench [-j] [-r ROUNDS] DIR [programs|gates|compile|domains]...\n"
-			"  DIR holds compute.bpf.o and packet.bpf.o\n");
+	fprintf(stderr, "usage: bench [-j] [-r ROUNDS] DIR [programs|gates|audit|compile|domains]...\n"
+			"  DIR holds compute.bpf.o, packet.bpf.o and audit.bpf.o\n");
 	return 2;
 }
 
@@ -141,6 +141,8 @@ int main(int argc, char **argv)
 	find_modes();
 	if (wanted("gates", argv + optind + 1))
 		err = bench_gates(argv[optind], out);
+	if (!err && wanted("audit", argv + optind + 1))
+		err = bench_audit(argv[optind], out);
 	if (!err && wanted("programs", argv + optind + 1))
 		err = bench_programs(argv[optind], out);
 	if (!err && wanted("compile", argv + optind + 1))

@@ -34,6 +34,7 @@ __u64 tsc(void);
 /* Parts; each adds its object to @out and prints its table unless json. */
 int bench_programs(const char *dir, json_object *out);
 int bench_gates(const char *dir, json_object *out);
+int bench_audit(const char *dir, json_object *out);
 int bench_compile(json_object *out);
 int bench_domains(json_object *out);
 

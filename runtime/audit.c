@@ -100,8 +100,7 @@ static bool in_region(const struct moat_run *run, const struct moat_check *check
 	case MOAT_REGION_PACKET:
 		return in_packet(run, at, bytes, a->rights);
 	case MOAT_REGION_MAP:
-		return inside(at, check->start, check->length, bytes) &&
-		       moat_domain_has(run->domain, at, bytes, a->rights);
+		return !check->denied && inside(at, check->start, check->length, bytes);
 	case MOAT_REGION_ANY:
 	case MOAT_NR_REGIONS:
 		break;
@@ -180,7 +179,7 @@ static u64 record(struct call *c, const struct moat_check *check)
 {
 	struct moat_issued *issued = moat_issued_find(c->run, MOAT_ISSUED_RINGBUF, c->in[check->arg]);
 
-	if (!issued)
+	if (!issued || (check->what.region == MOAT_REGION_MAP && !inside(issued->off, check->start, check->length, 0)))
 		miss(c, check, "not a record that this run holds");
 	return (uintptr_t)issued;
 }
@@ -223,6 +222,8 @@ static u64 examine(struct call *c, const struct moat_check *check)
 		return object(c, check);
 	case MOAT_AUDIT_CALLBACK:
 		return callback(c, check);
+	case MOAT_AUDIT_CONTEXT:	/* of a program whose context is its packet */
+		return (uintptr_t)moat_host(c->run->data);
 	default:
 		miss(c, check, "an argument of unknown kind");
 	}
@@ -235,27 +236,22 @@ void moat_run_charge(struct moat_run *run, u64 steps)
 	run->frame.fuel -= steps < run->frame.fuel ? steps : run->frame.fuel;
 }
 
-/*
- * A helper works as long as the program tells it to: without a price, copying
- * a large map again and again would cost no more fuel than the calls.
- */
 static void pay(struct moat_run *run, const struct moat_call_gate *g, u64 bytes)
 {
-	u64 steps = g->steps + bytes / 16;
+	u64 steps = moat_gate_price(g->bytes + bytes);
 
 	if (run->frame.fuel < steps)
 		moat_run_fault(run, MOAT_FAULT_FUEL, g->pc, 0);
 	run->frame.fuel -= steps;
 }
 
-static u64 context(const struct moat_run *run)
+static inline bool compare(const struct moat_bounds *b, u64 v)
 {
-	return (uintptr_t)moat_host(run->ctx_bytes ? run->slot->off + MOAT_VIEW_CTX : run->data);
+	return (v - b->min <= b->span) & ((v & b->mask) == b->value);
 }
 
-/* The checks of @g, if it has any. */
-static __attribute__((__noinline__)) u64 check_all(struct moat_run *run, const struct moat_call_gate *g, const u64 *in,
-						   u64 *out, struct moat_issued **released)
+void moat_gate_pass(struct moat_run *run, const struct moat_call_gate *g, const u64 in[MOAT_MAX_ARGS],
+		    u64 out[MOAT_MAX_ARGS], struct moat_issued **released)
 {
 	struct call c = { .run = run, .gate = g, .in = in, .out = out };
 	u32 i;
@@ -264,34 +260,29 @@ static __attribute__((__noinline__)) u64 check_all(struct moat_run *run, const s
 		out[g->check[i].arg] = examine(&c, &g->check[i]);
 	for (i = 0; i < g->nr_sized; i++)
 		c.bytes += out[g->sized[i]];
+	pay(run, g, c.bytes);
 	*released = c.released;
-	return c.bytes;
 }
 
-void moat_gate_pass(struct moat_run *run, const struct moat_call_gate *g, const u64 in[MOAT_MAX_ARGS],
-		    u64 out[MOAT_MAX_ARGS], struct moat_issued **released)
+static const struct moat_call_gate *gate_of(const struct moat_frame *f, u64 site)
 {
-	u64 from[MOAT_NR_FROM] = {
-		0, (uintptr_t)moat_host(run->slot->off + MOAT_STACK_BYTES), context(run), in[0], in[1], in[2], in[3], in[4],
-	};
-	u64 bytes = 0;
-	u32 i;
-
-	for (i = 0; i < MOAT_MAX_ARGS; i++)
-		out[i] = from[g->from[i]] + g->add[i];
-	*released = NULL;
-	if (g->nr_check)
-		bytes = check_all(run, g, in, out, released);
-	pay(run, g, bytes);
+	return &((const struct moat_run *)f)->image->gate[site];
 }
 
-u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
+/* As moat_call(), with everything that a call can need. */
+static __attribute__((__noinline__)) u64 call_checked(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f,
+						      u64 site)
 {
 	struct moat_run *run = (struct moat_run *)f;
-	const struct moat_call_gate *g = &run->image->gate[site];
-	u64 in[MOAT_MAX_ARGS] = { r1, r2, r3, r4, r5 }, out[MOAT_MAX_ARGS], ret;
+	const struct moat_call_gate *g = gate_of(f, site);
+	u64 in[MOAT_MAX_ARGS] = { r1, r2, r3, r4, r5 }, out[MOAT_MAX_ARGS], top = moat_gate_top(run), ret;
 	struct moat_issued *released;
 
+	out[0] = moat_gate_form(&g->source[0], r1, top);
+	out[1] = moat_gate_form(&g->source[1], r2, top);
+	out[2] = moat_gate_form(&g->source[2], r3, top);
+	out[3] = moat_gate_form(&g->source[3], r4, top);
+	out[4] = moat_gate_form(&g->source[4], r5, top);
 	moat_gate_pass(run, g, in, out, &released);
 	if (g->ret == MOAT_RET_OBJECT && !moat_issued_room(run))
 		return 0;
@@ -306,6 +297,42 @@ u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 	if (g->ret == MOAT_RET_OBJECT)
 		return moat_issue_object(run, g->helper, (void *)(uintptr_t)ret);
 	return ret;
+}
+
+/* As moat_call(), where numbers are all that is to be looked at. */
+static __attribute__((__noinline__)) u64 call_compared(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f,
+						       u64 site)
+{
+	const struct moat_call_gate *g = gate_of(f, site);
+	const struct moat_bounds *b = g->bounds;
+	const struct moat_source *s = g->source;
+	u64 top = moat_gate_top((struct moat_run *)f);
+
+	r1 = moat_gate_form(&s[0], r1, top);
+	r2 = moat_gate_form(&s[1], r2, top);
+	r3 = moat_gate_form(&s[2], r3, top);
+	r4 = moat_gate_form(&s[3], r4, top);
+	r5 = moat_gate_form(&s[4], r5, top);
+	if (compare(&b[0], r1) & compare(&b[1], r2) & compare(&b[2], r3) & compare(&b[3], r4) & compare(&b[4], r5))
+		return g->fn(r1, r2, r3, r4, r5, (struct moat_run *)f);
+	/* Numbers come out as they are, so this says which of them it is. */
+	return call_checked(r1, r2, r3, r4, r5, f, site);
+}
+
+/* Most calls need no more than this function does. */
+u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
+{
+	const struct moat_call_gate *g = gate_of(f, site);
+	const struct moat_source *s = g->source;
+	u64 top;
+
+	if (g->work == MOAT_WORK_COMPARE)
+		return call_compared(r1, r2, r3, r4, r5, f, site);
+	if (__builtin_expect(g->work, MOAT_WORK_FORM) == MOAT_WORK_ALL)
+		return call_checked(r1, r2, r3, r4, r5, f, site);
+	top = moat_gate_top((struct moat_run *)f);
+	return g->fn(moat_gate_form(&s[0], r1, top), moat_gate_form(&s[1], r2, top), moat_gate_form(&s[2], r3, top),
+		     moat_gate_form(&s[3], r4, top), moat_gate_form(&s[4], r5, top), (struct moat_run *)f);
 }
 
 /* Legacy packet loads ------------------------------------------------------ */

@@ -42,7 +42,7 @@ static void add_map(struct text *t, const struct moat_program *prog, u16 handle)
 static void add_bytes(struct text *t, const struct moat_arg_audit *a)
 {
 	static const char *const by[] = {
-		[MOAT_SIZE_NEXT] = "bytes as the next argument says", [MOAT_SIZE_KEY] = "as many bytes as the map's keys",
+		[MOAT_SIZE_NEXT] = "as many bytes as the next argument says", [MOAT_SIZE_KEY] = "as many bytes as the map's keys",
 		[MOAT_SIZE_VALUE] = "as many bytes as the map's values",
 	};
 
@@ -91,6 +91,15 @@ static void add_memory(struct text *t, const struct moat_arg_audit *a, const str
 	    !a->nullable ? "" : a->size == MOAT_SIZE_NEXT ? ", or NULL for none" : ", or NULL");
 }
 
+const char *moat_program__audit_text(const struct moat_program *prog, const struct moat_arg_audit *arg, char *buf,
+				     size_t size)
+{
+	char text[MOAT_AUDIT_TEXT];
+
+	snprintf(buf, size, "%s", moat_audit_text(text, arg, prog));
+	return buf;
+}
+
 const char *moat_audit_text(char text[MOAT_AUDIT_TEXT], const struct moat_arg_audit *a, const struct moat_program *prog)
 {
 	struct text t = { text, MOAT_AUDIT_TEXT };
@@ -125,7 +134,11 @@ const char *moat_audit_text(char text[MOAT_AUDIT_TEXT], const struct moat_arg_au
 		add(&t, "a map of the program%s", a->nullable ? ", or NULL" : "");
 		break;
 	case MOAT_AUDIT_RECORD:
-		add(&t, "a ring-buffer record that the run holds");
+		add(&t, "a record that the run holds");
+		if (a->region == MOAT_REGION_MAP) {
+			add(&t, ", of ");
+			add_map(&t, prog, a->ref);
+		}
 		break;
 	case MOAT_AUDIT_OBJECT:
 		add(&t, "an object of type %u that the run holds", a->ref);

@@ -8,12 +8,17 @@
 /* The program that the program names, as audited.  Mode none trusts what it passes. */
 static struct moat_program *target(struct moat_run *run, const u64 in[MOAT_MAX_ARGS], u64 site)
 {
+	const struct moat_call_gate *g;
 	struct moat_issued *released;
 	u64 out[MOAT_MAX_ARGS];
+	u32 i;
 
 	if (run->domain->mode == MOAT_MODE_NONE)
 		return moat_map_program_at(arg_ptr(in[1]), (u32)in[2]);
-	moat_gate_pass(run, &run->image->gate[site], in, out, &released);
+	g = &run->image->gate[site];
+	for (i = 0; i < MOAT_MAX_ARGS; i++)
+		out[i] = moat_gate_form(&g->source[i], in[i], moat_gate_top(run));
+	moat_gate_pass(run, g, in, out, &released);
 	return moat_map_program_at(arg_ptr(out[1]), (u32)out[2]);
 }
 

@@ -91,7 +91,7 @@ static int make_gates(struct moat_image *img, const struct moat_program *prog)
 		s32 id = img->site[i].helper;
 
 		if (id >= 0)
-			moat_gate_make(&img->gate[i], prog->domain, moat_helper_find(prog->obj, id, prog->type),
+			moat_gate_make(&img->gate[i], prog, moat_helper_find(prog->obj, id, prog->type),
 				       moat_record_at(img->record, img->nr_record, img->site[i].pc));
 	}
 	return err;

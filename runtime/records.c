@@ -118,6 +118,36 @@ int moat_program_records(const struct moat_program *prog, struct moat_call_audit
 	return err;
 }
 
+static bool has_site(const struct moat_image *img, u32 pc)
+{
+	u32 i;
+
+	for (i = 0; i < img->nr_site; i++)
+		if (img->site[i].pc == pc)
+			return true;
+	return false;
+}
+
+int moat_program__audit(const struct moat_program *prog, struct moat_call_audit **calls, __u32 *nr)
+{
+	u32 i;
+	int err;
+
+	if (!prog->domain || !prog->insn)
+		return -ENOENT;
+	if (prog->domain->mode == MOAT_MODE_NONE)
+		return -EOPNOTSUPP;
+	err = moat_program_records(prog, calls, nr);
+	for (i = 0; !err && prog->image && i < *nr; i++)
+		(*calls)[i].inlined = !has_site(prog->image, (*calls)[i].pc);
+	return err;
+}
+
+const struct moat_helper *moat_program__helper(const struct moat_program *prog, __s32 id)
+{
+	return moat_helper_find(prog->obj, id, prog->type);
+}
+
 const struct moat_call_audit *moat_record_at(const struct moat_call_audit *record, u32 nr, u32 pc)
 {
 	u32 lo = 0, hi = nr;

@@ -24,6 +24,8 @@ void helper_begin(void)
 	run->domain = domain;
 	run->slot = moat_slot_get(domain, moat_self->cpu);
 	run->frame.fuel = MOAT_DEFAULT_FUEL;
+	run->frame.stack = domain->cage + run->slot->off + MOAT_STACK_BYTES;
+	prog.domain = domain;
 	moat_fault_arm(run);
 	moat_self->run = run;
 }
@@ -35,7 +37,7 @@ static void make_gate(const struct moat_helper *h)
 
 	moat_record(&record, PC, h, NULL, NULL);
 	moat_gate_free(&gate[0]);
-	moat_gate_make(&gate[0], domain, h, &record);
+	moat_gate_make(&gate[0], &prog, h, &record);
 }
 
 int call(s32 id, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)

@@ -263,6 +263,18 @@ static void callback(struct making *m, u32 i)
 		m->out->arg[i].kind = MOAT_AUDIT_CALLBACK;
 }
 
+static void record(struct making *m, u32 i)
+{
+	const struct moat_value *v = value_of(m, i);
+	struct moat_arg_audit *a = &m->out->arg[i];
+
+	a->kind = MOAT_AUDIT_RECORD;
+	if (v->kind != MOAT_VAL_RECORD)
+		return;
+	a->region = MOAT_REGION_MAP;
+	a->ref = v->ref;
+}
+
 static void argument(struct making *m, u32 i)
 {
 	struct moat_arg_audit *a = &m->out->arg[i];
@@ -299,7 +311,7 @@ static void argument(struct making *m, u32 i)
 		callback(m, i);
 		break;
 	case MOAT_ARG_RECORD:
-		a->kind = MOAT_AUDIT_RECORD;
+		record(m, i);
 		break;
 	case MOAT_ARG_OBJECT:
 		a->kind = MOAT_AUDIT_OBJECT;
@@ -322,6 +334,7 @@ void moat_record(struct moat_call_audit *out, u32 pc, const struct moat_helper *
 	memset(out, 0, sizeof(*out));
 	out->pc = pc;
 	out->helper = h->id;
+	out->proved = !!facts;
 	for (i = 0; i < MOAT_MAX_ARGS; i++)
 		argument(&m, i);
 }

@@ -87,7 +87,7 @@ enum moat_audit_kind {
 	MOAT_AUDIT_NUMBER,	/* its distance from @min is at most @span, its bits of @mask are @value */
 	MOAT_AUDIT_MEMORY,	/* memory of @region, with @rights, @bytes or what @size says */
 	MOAT_AUDIT_HANDLE,	/* some map of the domain */
-	MOAT_AUDIT_RECORD,	/* a ring-buffer record that the run holds */
+	MOAT_AUDIT_RECORD,	/* a ring-buffer record that the run holds; @region MAP: of map @ref */
 	MOAT_AUDIT_OBJECT,	/* an object of type @ref that the run holds */
 	MOAT_AUDIT_CALLBACK,	/* a callback of the program */
 	MOAT_NR_AUDITS,
@@ -125,6 +125,8 @@ struct moat_arg_audit {
 struct moat_call_audit {
 	__u32 pc;
 	__s32 helper;
+	__u8 proved;		/* analysis had something to say of it */
+	__u8 inlined;		/* in dumps: the image does it itself, there is no gate */
 	struct moat_arg_audit arg[MOAT_MAX_ARGS];
 };
 

@@ -227,6 +227,17 @@ MOAT_API int moat_program__code(const struct moat_program *prog, struct moat_cod
 MOAT_API int moat_program__emit(struct moat_program *prog, const char *arch, struct moat_code *code);
 /* Release what moat_program__emit() gave; not for moat_program__code(). */
 MOAT_API void moat_code__free(struct moat_code *code);
+/*
+ * What the gate does at each call of a helper, by instruction: *@nr records in
+ * *@calls, for free().  After load.  0; -EOPNOTSUPP: mode none audits nothing;
+ * -ENOENT: not loaded; -ENOMEM.
+ */
+MOAT_API int moat_program__audit(const struct moat_program *prog, struct moat_call_audit **calls, __u32 *nr);
+/* The same in words, for one argument: "map flows", "1..64".  Returns @buf. */
+MOAT_API const char *moat_program__audit_text(const struct moat_program *prog, const struct moat_arg_audit *arg,
+					      char *buf, size_t size);
+/* The prototype of helper @id, of the host or built in; NULL: this program has no such helper. */
+MOAT_API const struct moat_helper *moat_program__helper(const struct moat_program *prog, __s32 id);
 /* Name of a label kind: "enter gate", "cage", ... */
 MOAT_API const char *moat_mark_name(unsigned int kind);
 

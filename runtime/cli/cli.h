@@ -152,20 +152,22 @@ void cli_disasm_close(struct cli_disasm *d);
 /* Decode one instruction at @code; what cannot be decoded becomes ".byte 0x.." or ".inst 0x..". */
 void cli_disasm(struct cli_disasm *d, const u8 *code, u32 left, u64 address, struct cli_insn *insn);
 
-/* Dumps (dump.c, jited.c) --------------------------------------------------- */
+/* Dumps (dump.c, jited.c, audit.c) --------------------------------------------------- */
 
 struct dump_args {
 	const char *object, *program;
 	const char *arch;	/* NULL: the code that would run here */
 	enum moat_mode mode;
 	u8 form;
-	bool jited, opcodes, linum, unmetered;
+	bool jited, audit, opcodes, linum, unmetered;	/* neither of the first two: xlated */
 };
 /* Is the source of slot @insn another line (or column, with --linum) than @last?  Then it is put there. */
 bool cli_new_line(const struct dump_args *dump, struct moat_program *prog, u32 insn, struct moat_line *last);
 void cli_print_line(const struct dump_args *dump, const struct moat_line *line);
 void cli_add_line(const struct dump_args *dump, json_object *o, const struct moat_line *line);
 void cli_add_opcodes(json_object *o, const void *bytes, u32 n);
+int cli_audit_text(const struct dump_args *dump, struct moat_program *prog, const char *isolation);
+int cli_audit_json(const struct dump_args *dump, struct moat_program *prog, const char *isolation, json_object *o);
 int cli_jited_text(const struct dump_args *dump, struct moat_program *prog, const char *isolation);
 int cli_jited_json(const struct dump_args *dump, struct moat_program *prog, const char *isolation, json_object *o);
 

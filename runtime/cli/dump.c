@@ -3,10 +3,11 @@
 #include "cli.h"
 
 static const char help[] =
-	"Usage: moat dump {jited | xlated} OBJECT [-p PROGRAM] [OPTIONS]\n\n"
+	"Usage: moat dump {jited | xlated | audit} OBJECT [-p PROGRAM] [OPTIONS]\n\n"
 	"Show the machine code of programs, with what isolation added labelled at the end\n"
 	"of the line (# enter gate, # cage, ...), or their BPF instructions as they are\n"
 	"compiled: relocated, with subprograms appended.  Source lines come from BTF.\n"
+	"With audit: what the gate does for each argument of each helper call.\n"
 	"With --arch the code is only emitted: for either architecture, in any mode.\n\n"
 	"Options:\n"
 	"  -p, --program NAME    one program; without it all\n"
@@ -118,12 +119,13 @@ static int parse(struct dump_args *dump, int argc, char **argv, bool *over)
 			return status;
 	}
 	if (optind == argc)
-		return cli_usage("dump", "what: jited or xlated?");
-	if (strcmp(argv[optind], "jited") && strcmp(argv[optind], "xlated"))
-		return cli_usage("dump", "cannot dump '%s'; there are: jited, xlated", argv[optind]);
-	dump->jited = argv[optind++][0] == 'j';
+		return cli_usage("dump", "what: jited or xlated, or audit?");
+	if (strcmp(argv[optind], "jited") && strcmp(argv[optind], "xlated") && strcmp(argv[optind], "audit"))
+		return cli_usage("dump", "cannot dump '%s'; there are: jited, xlated, audit", argv[optind]);
+	dump->jited = argv[optind][0] == 'j';
+	dump->audit = argv[optind++][0] == 'a';
 	if (dump->arch && !dump->jited)
-		return cli_usage("dump", "--arch goes with jited: instructions are the same for all");
+		return cli_usage("dump", "--arch goes with jited: instructions and audits are the same for all");
 	if (optind == argc)
 		return cli_usage("dump", "which object file?");
 	dump->object = argv[optind++];
@@ -230,6 +232,8 @@ static int dump_program(const struct dump_args *dump, struct moat_program *prog,
 
 	if (!moat_program__insns(prog))
 		return cli_error("%s: was not loaded", moat_program__name(prog));
+	if (!all && dump->audit)
+		return cli_audit_text(dump, prog, isolation);
 	if (!all && dump->jited)
 		return cli_jited_text(dump, prog, isolation);
 	if (!all) {
@@ -239,6 +243,8 @@ static int dump_program(const struct dump_args *dump, struct moat_program *prog,
 	o = json_object_new_object();
 	json_object_array_add(all, o);
 	json_object_object_add(o, "name", json_object_new_string(moat_program__name(prog)));
+	if (dump->audit)
+		return cli_audit_json(dump, prog, isolation, o);
 	if (dump->jited)
 		return cli_jited_json(dump, prog, isolation, o);
 	json_object_object_add(o, "insns", xlated_json(dump, prog));

@@ -43,6 +43,10 @@ void cli_fault_text(FILE *to, struct moat_program *prog, const struct moat_fault
 	fprintf(to, "moat: violation in %s: %s\n", prog ? moat_program__name(prog) : "?",
 		moat_fault__text(fault, buf, sizeof(buf)));
 	fprintf(to, "  what:   %s\n", explain(fault->kind));
+	if (fault->kind == MOAT_FAULT_AUDIT && fault->arg)
+		fprintf(to, "  value:  0x%llx\n", (unsigned long long)fault->address);
+	if (fault->proved)
+		fprintf(to, "  proved: %s\n", fault->proved);
 	if (insn)
 		fprintf(to, "  insn:   %u: %s\n", fault->insn, insn);
 	if (fault->file)
@@ -72,6 +76,10 @@ json_object *cli_fault_json(struct moat_program *prog, const struct moat_fault *
 	if (fault->kind == MOAT_FAULT_AUDIT) {
 		add(o, "helper", json_object_new_int(fault->helper));
 		add(o, "arg", json_object_new_int(fault->arg));
+		if (fault->arg)
+			add(o, "value", cli_hex(fault->address));
+		if (fault->proved)
+			add(o, "proved", json_object_new_string(fault->proved));
 	}
 	if (fault->file) {
 		add(o, "file", json_object_new_string(fault->file));
