@@ -61,7 +61,7 @@ struct moat_call_gate {
  */
 static inline u64 moat_gate_price(u64 bytes)
 {
-	return bytes / 64;
+	return bytes < 64 ? 0 : bytes / 16;
 }
 
 /* Make the gate of a call of @h by @prog. */

@@ -156,10 +156,8 @@ static void add_what(struct text *t, const struct moat_fault *f)
 	}
 	if (f->reason)
 		add(t, ": %s", f->reason);
-	if (f->kind == MOAT_FAULT_AUDIT && f->arg)
-		add(t, ": 0x%llx", (unsigned long long)f->address);
 	if (f->proved)
-		add(t, ", proved: %s", f->proved);
+		add(t, ", proved: %s, came: 0x%llx", f->proved, (unsigned long long)f->address);
 }
 
 const char *moat_fault__text(const struct moat_fault *fault, char *buf, size_t size)
