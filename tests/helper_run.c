@@ -30,30 +30,30 @@ void helper_begin(void)
 	moat_self->run = run;
 }
 
-/* As for a call of which nothing is proved. */
-static void make_gate(const struct moat_helper *h)
+int call_as(const struct moat_helper *h, const struct moat_call_audit *record, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
 {
-	struct moat_call_audit record;
-
-	moat_record(&record, PC, h, NULL, NULL);
 	moat_gate_free(&gate[0]);
-	moat_gate_make(&gate[0], &prog, h, &record);
-}
-
-int call(s32 id, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
-{
-	make_gate(moat_helper_builtin(id));
+	moat_gate_make(&gate[0], &prog, h, record);
 	run->fault.kind = MOAT_FAULT_NONE;
 	urcu_memb_read_lock();
 	if (sigsetjmp(run->on_fault, 0)) {
 		urcu_memb_read_unlock();
-		CHECK(run->fault.kind == MOAT_FAULT_AUDIT && run->fault.insn == PC && run->fault.helper == id &&
+		CHECK(run->fault.kind == MOAT_FAULT_AUDIT && run->fault.insn == record->pc && run->fault.helper == h->id &&
 		      run->fault.reason, "fault %d, insn %u", run->fault.kind, run->fault.insn);
 		return run->fault.arg;
 	}
 	ret = moat_call(r1, r2, r3, r4, r5, &run->frame, 0);
 	urcu_memb_read_unlock();
 	return OK;
+}
+
+int call(s32 id, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+{
+	const struct moat_helper *h = moat_helper_builtin(id);
+	struct moat_call_audit record;
+
+	moat_record(&record, PC, h, NULL, NULL);
+	return call_as(h, &record, r1, r2, r3, r4, r5);
 }
 
 u64 stack(u32 below_top)
