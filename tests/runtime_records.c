@@ -70,14 +70,35 @@ static void numbers(void)
 		JMP_K(BPF_JEQ, 2, 0, 1), CALL(BPF_FUNC_get_current_comm), EXIT);
 	CHECK(go(0, JUNK, 16, 0, 0, 0) == OK && !ret, "in range");
 	CHECK(go(0, JUNK, 60, 0, 0, 0) == OK && !ret, "the most");
-	CHECK(go(0, stack(64), 61, 0, 0, 0) == 2 && proved("1..60"), "a bit that was proved to be clear: %s",
-	      run->fault.proved ?: "");
-	CHECK(go(0, stack(64), 64, 0, 0, 0) == 2 && run->fault.address == 64, "above, though the frame has room");
+	CHECK(go(0, stack(64), 61, 0, 0, 0) == 2 && proved("1..60"), "above: %s", run->fault.proved ?: "");
+	CHECK(go(0, stack(64), 17, 0, 0, 0) == 2, "a bit that was proved to be clear");
+	CHECK(go(0, stack(64), 64, 0, 0, 0) == 2 && run->fault.address == 64, "though the frame has room");
 	CHECK(go(0, stack(64), 0, 0, 0, 0) == 2, "zero");
 	CHECK(call(BPF_FUNC_get_current_comm, stack(64), 64, 0, 0, 0) == OK, "without a record it passes");
-	PROGRAM(PLAIN, LDX(BPF_W, 6, 1, 0), JMP32_K(BPF_JSGT, 6, 100, 4), JMP32_K(BPF_JSLT, 6, -100, 3), MOV_K(1, 8),
-		ALU64_K(BPF_LSH, 6, 32), ALU64_K(BPF_ARSH, 6, 32), MOV_X(2, 6), MOV_K(3, 0), CALL(BPF_FUNC_trace_printk), EXIT);
-	CHECK(nr_record == 1, "one call");
+	/* Nothing but numbers to compare: the short way through the gate. */
+	PROGRAM(BPF_PROG_TYPE_SCHED_CLS, LDX(BPF_W, 2, 1, 0), ALU64_K(BPF_AND, 2, 0x3c), MOV_X(3, 10), ALU64_K(BPF_ADD, 3, -8),
+		MOV_K(4, 8), CALL(BPF_FUNC_skb_load_bytes), EXIT);
+	run->data = run->slot->off + MOAT_VIEW_PACKET;
+	run->data_end = run->data + 200;
+	run->ctx_bytes = 64;
+	CHECK(go(0, JUNK, 60, JUNK, JUNK, 0) == OK && !ret, "in range");
+	CHECK(go(0, JUNK, 64, JUNK, JUNK, 0) == 2 && proved("0..60"), "above");
+	CHECK(go(0, JUNK, 17, JUNK, JUNK, 0) == 2, "a bit that was proved to be clear");
+	CHECK(go(0, JUNK, 1ull << 32 | 60, JUNK, JUNK, 0) == 2, "numbers have 64 bits");
+	run->ctx_bytes = run->data = run->data_end = 0;
+}
+
+/* An address or NULL: neither is supplied in place of the other. */
+static void choices(void)
+{
+	PROGRAM(BPF_PROG_TYPE_XDP, LDX(BPF_W, 6, 1, 0), MOV_K(1, 0), MOV_K(2, 0), JMP_K(BPF_JEQ, 6, 0, 3), MOV_X(1, 10),
+		ALU64_K(BPF_ADD, 1, -16), MOV_K(2, 8), MOV_X(3, 10), ALU64_K(BPF_ADD, 3, -8), MOV_K(4, 8), MOV_K(5, 0),
+		CALL(BPF_FUNC_csum_diff), EXIT);
+	memset(at(stack(16)), 0x11, 16);
+	CHECK(go(0, 0, 0, 0, 0, 0) == OK && (u32)ret == 0x22222222, "NULL: %llx", (long long)ret);
+	CHECK(go(0, stack(16), 8, 0, 0, 0) == OK && ret == 0xffffffff, "the address: %llx", (long long)ret);
+	CHECK(go(0, 0, 8, 0, 0, 0) == 1, "NULL with a size");
+	CHECK(go(0, stack(24), 8, 0, 0, 0) == 1, "another address");
 }
 
 /* Memory must be where it was proved to be, not only somewhere in the domain. */
@@ -296,6 +317,161 @@ static void facts_only_add(struct moat_map *const map[5])
 	run->frame.fuel = MOAT_DEFAULT_FUEL;
 }
 
+/* Objects of the host, in real runs ----------------------------------------------- */
+
+enum { ACQUIRE = 9301, USE, PUT, FLAGS, OTHER, NEST, FILL };
+
+static struct object { u32 used, put, released; } objects[64];
+static u32 nr_objects;
+
+static u64 acquire(u64 a, u64 b, u64 c, u64 d, u64 e, struct moat_run *r)
+{
+	return nr_objects < ARRAY_SIZE(objects) ? (uintptr_t)&objects[nr_objects++] : 0;
+}
+
+static u64 use(u64 o, u64 b, u64 c, u64 d, u64 e, struct moat_run *r)
+{
+	return ++((struct object *)arg_ptr(o))->used;
+}
+
+static u64 put(u64 o, u64 b, u64 c, u64 d, u64 e, struct moat_run *r)
+{
+	return ++((struct object *)arg_ptr(o))->put;
+}
+
+static void release(void *o, void *user)
+{
+	((struct object *)o)->released++;
+	CHECK(user == &objects, "the user's own");
+}
+
+static u64 flags(u64 f, u64 b, u64 c, u64 d, u64 e, struct moat_run *r)
+{
+	return f;
+}
+
+static u64 nest(u64 frame, u64 b, u64 c, u64 d, u64 e, struct moat_run *r)
+{
+	u64 data[8] = { 1, frame, b };
+	MOAT_RUN_OPTS(o, .data_in = data, .data_size_in = sizeof(data));
+
+	CHECK(!moat_program__run_opts(moat_run__program(r), &o), "the run inside");
+	return 0;
+}
+
+static u64 fill(u64 to, u64 bytes, u64 c, u64 d, u64 e, struct moat_run *r)
+{
+	memset(arg_ptr(to), 0x77, bytes);
+	return bytes;
+}
+
+#define FN(f)	((__u64 (*)(void))(void (*)(void))(f))
+
+static const struct moat_helper host[] = {
+	{ .id = ACQUIRE, .name = "acquire", .fn = FN(acquire), .ret = MOAT_RET_OBJECT, .object = 7, .release = release },
+	{ .id = USE, .name = "use", .fn = FN(use), .arg = { { MOAT_ARG_OBJECT, .object = 7 } } },
+	{ .id = PUT, .name = "put", .fn = FN(put), .arg = { { MOAT_ARG_OBJECT, .object = 7, .released = 1 } } },
+	{ .id = FLAGS, .name = "flags", .fn = FN(flags), .arg = { { MOAT_ARG_FLAGS, .allowed = 5 } } },
+	{ .id = OTHER, .name = "other", .fn = FN(use), .arg = { { MOAT_ARG_OBJECT, .object = 8 } } },
+	{ .id = NEST, .name = "nest", .fn = FN(nest), .arg = { { MOAT_ARG_SCALAR }, { MOAT_ARG_SCALAR } } },
+	{ .id = FILL, .name = "fill", .fn = FN(fill), .arg = { { MOAT_ARG_MEM_OUT }, { MOAT_ARG_SIZE_OR_ZERO } } },
+	{ 0 },
+};
+
+/* Run @insn over @data in @m: 0, or the number of the argument that was refused, or -errno. */
+static int try(const struct mode *m, const struct bpf_insn *insn, u32 len, u64 data[8], u64 *retval, char proof[64])
+{
+	MOAT_RUN_OPTS(o, .data_in = data, .data_size_in = 64, .user = &objects, .fuel = 100000);
+	struct moat_object *obj = mode_load(m, insn, len, PLAIN, host);
+	int err;
+
+	if (!CHECK(obj, "%s: %s", m->name, mode_said))
+		return -EINVAL;
+	err = moat_program__run_opts(moat_object__next_program(obj, NULL), &o);
+	if (err == -EFAULT && o.fault.kind == MOAT_FAULT_AUDIT)
+		err = o.fault.arg;
+	snprintf(proof, 64, "%s", o.fault.proved ?: "");
+	*retval = o.retval;
+	moat_object__close(obj);
+	return err;
+}
+
+#define TRY(...)	({								\
+	static const struct bpf_insn insn_[] = { __VA_ARGS__ };				\
+											\
+	try(m, insn_, ARRAY_SIZE(insn_), data, &retval, proof);				\
+})
+
+static void held_objects(const struct mode *m)
+{
+	u64 data[8] = { 0 }, retval;
+	char proof[64];
+	int err;
+
+	nr_objects = 0;
+	memset(objects, 0, sizeof(objects));
+	err = TRY(CALL(ACQUIRE), MOV_X(6, 0), MOV_X(1, 6), CALL(USE), MOV_X(1, 6), CALL(PUT), MOV_X(0, 6), EXIT);
+	CHECK(!err && objects[0].used == 1 && objects[0].put == 1 && !objects[0].released, "%s: acquired, used, put: %d", m->name, err);
+	CHECK(retval < 65536, "%s: a handle, no address: %llx", m->name, (long long)retval);
+	err = TRY(CALL(ACQUIRE), MOV_X(6, 0), MOV_X(1, 6), CALL(PUT), MOV_X(1, 6), CALL(USE), EXIT);
+	CHECK(err == 1 && objects[1].put == 1 && !objects[1].used && !objects[1].released, "%s: used when it was put: %d", m->name, err);
+	err = TRY(CALL(ACQUIRE), MOV_X(6, 0), MOV_X(1, 6), CALL(PUT), CALL(ACQUIRE), MOV_X(1, 6), CALL(USE), EXIT);
+	CHECK(err == 1 && objects[3].released == 1, "%s: the old handle names no new object, which is released: %d", m->name, err);
+	err = TRY(CALL(ACQUIRE), MOV_X(1, 0), CALL(OTHER), EXIT);
+	CHECK(err == 1 && !objects[4].used && objects[4].released == 1, "%s: another type: %d", m->name, err);
+	err = TRY(CALL(ACQUIRE), MOV_X(1, 0), ALU64_K(BPF_ADD, 1, 1), CALL(USE), EXIT);
+	CHECK(err == 1 && objects[5].released == 1, "%s: a forged handle: %d", m->name, err);
+	err = TRY(MOV_K(1, 0), CALL(USE), EXIT);
+	CHECK(err == 1, "%s: NULL: %d", m->name, err);
+	err = TRY(CALL(ACQUIRE), LDDW(1, 0x12345), LDX(BPF_DW, 0, 1, 0), EXIT);
+	CHECK(err == -EFAULT && objects[6].released == 1, "%s: released behind a wild access: %d", m->name, err);
+	err = TRY(CALL(ACQUIRE), CALL(ACQUIRE), MOV_K(0, 0), EXIT);
+	CHECK(!err && objects[7].released == 1 && objects[8].released == 1, "%s: released at the end: %d", m->name, err);
+	err = TRY(MOV_K(6, 20), CALL(ACQUIRE), ALU64_K(BPF_SUB, 6, 1), JMP_K(BPF_JNE, 6, 0, -3), EXIT);
+	CHECK(!err && !retval && nr_objects == 9 + MOAT_MAX_ISSUED, "%s: no more than it may hold: %u", m->name, nr_objects);
+	err = TRY(CALL(ACQUIRE), JA(-2), EXIT);
+	CHECK(err == -ETIME, "%s: out of fuel: %d", m->name, err);
+}
+
+static void flag_bits(const struct mode *m)
+{
+	u64 data[8] = { 5, 4 }, retval;
+	char proof[64];
+
+	CHECK(!TRY(MOV_K(1, 5), CALL(FLAGS), EXIT) && retval == 5, "%s: constant", m->name);
+	CHECK(TRY(MOV_K(1, 2), CALL(FLAGS), EXIT) == 1, "%s: a constant that is none", m->name);
+	CHECK(!TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) && retval == 5, "%s: any", m->name);
+	data[0] = 7;
+	CHECK(TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) == 1, "%s: a bit too much", m->name);
+	data[0] = 1ull << 63;
+	CHECK(TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) == 1, "%s: the highest", m->name);
+}
+
+/*
+ * A run inside the run, of the same program and so in the same domain, forges
+ * the address of the outer one's frame and changes a size that lies there.
+ * It is a size that the frame has room for, so only the record says no; what
+ * it would get is its own outer frame, return addresses not included.
+ */
+static void changed_behind(const struct mode *m)
+{
+	u64 data[8] = { 0, 12 }, retval;
+	char proof[64];
+	int err;
+	static const struct bpf_insn insn[] = {
+		LDX(BPF_DW, 6, 1, 0), JMP_K(BPF_JNE, 6, 0, 16),
+		LDX(BPF_DW, 7, 1, 8), JMP_K(BPF_JGT, 7, 16, 13), STX(BPF_DW, 10, 7, -8),
+		MOV_X(1, 10), ALU64_K(BPF_ADD, 1, -8), LDX(BPF_DW, 2, 10, -8), ALU64_K(BPF_MUL, 2, 5), CALL(NEST),
+		LDX(BPF_DW, 2, 10, -8), MOV_X(1, 10), ALU64_K(BPF_ADD, 1, -64), CALL(FILL), EXIT,
+		MOV_K(0, 0), EXIT, MOV_K(0, 0),
+		/* inside: *(u64 *)data[1] = data[2] */
+		LDX(BPF_DW, 2, 1, 8), LDX(BPF_DW, 3, 1, 16), STX(BPF_DW, 2, 3, 0), MOV_K(0, 0), EXIT,
+	};
+
+	err = try(m, insn, ARRAY_SIZE(insn), data, &retval, proof);
+	CHECK(err == 2 && !strcmp(proof, "0..16"), "%s: %d, proved: %s", m->name, err, proof);
+}
+
 int main(void)
 {
 	struct moat_map *map[5];
@@ -313,15 +489,26 @@ int main(void)
 		handle[i] = moat_domain_map(domain, map[i]);
 	supplied(handle[0]);
 	numbers();
+	choices();
 	regions(map[0], map[1], map[2]);
 	read_only(map[2]);
 	packets();
 	records(handle[3], handle[4]);
 	facts_only_add(map);
 	free(record);
+	record = NULL;
+	moat_self->run = NULL;
 	for (i = 0; i < 5; i++) {
 		moat_domain_unmap(domain, map[i]);
 		map_drop(map[i]);
+	}
+	modes_init(NULL);
+	for (i = 0; i < nr_modes; i++) {
+		if (modes[i].mode == MOAT_MODE_NONE)	/* nothing is audited there */
+			continue;
+		held_objects(&modes[i]);
+		flag_bits(&modes[i]);
+		changed_behind(&modes[i]);
 	}
 	return check_done();
 }
