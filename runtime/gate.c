@@ -37,9 +37,9 @@ static void add_check(struct moat_call_gate *g, const struct moat_domain *d, u32
 	if (a->region == MOAT_REGION_MAP) {
 		/* What was granted of a map that a program names stays granted as long as there is the program. */
 		m = map_at(d, a->ref);
-		c->start = m->heap_off;
-		c->length = m->heap_bytes;
-		c->denied = (m->rights & a->rights) != a->rights;
+		c->start = m ? m->heap_off : 0;
+		c->length = m ? m->heap_bytes : 0;
+		c->denied = !m || (m->rights & a->rights) != a->rights;
 	}
 	for (k = 0; k < i; k++)
 		if (g->helper->arg[k].kind == MOAT_ARG_MAP)

@@ -150,7 +150,7 @@ test_objects() {
 	head -c 5000 /dev/urandom >"$work/noise.o"
 	echo 'int x;' >"$work/data.bpf.c"
 	clang -target bpf -O2 -c "$work/data.bpf.c" -o "$work/data.bpf.o" || bad "clang" "cannot compile"
-	for c in "run" "dump jited" "dump xlated"; do
+	for c in "run" "dump jited" "dump xlated" "dump audit"; do
 		t "$c: missing file" 1 "" "/nonexistent.o: No such file" "$MOAT" $c /nonexistent.o
 		t "$c: directory" 1 "" "directory" "$MOAT" $c "$work"
 		t "$c: text" 1 "" "not an ELF file" "$MOAT" $c LICENSE
@@ -321,6 +321,23 @@ test_violations() {
 		sum(w["packets"] for w in v["verdicts"]) + v["violations"] + v["refused"] == v["packets"]'
 }
 
+test_audit() {
+	local o
+	t "audit" 0 '^ +r1  supply   map blocked$' "" "$MOAT" dump audit "$EXAMPLES/firewall.bpf.o" --isolation basereg
+	grep -q '^; .*bpf_map_lookup_elem(&blocked, &flow);' "$work/out" && ok || bad "source in audit" "is not there"
+	t "audit: inlined" 0 'bpf_map_lookup_elem#1: done by the image itself' "" "$MOAT" dump audit "$EXAMPLES/firewall.bpf.o" --isolation basereg
+	t "audit: a range" 0 '^ +r2  compare  14\.\.74, bits 0x3 are 0x2$' "" "$MOAT" dump audit "$EXAMPLES/flow_count.bpf.o" --isolation basereg
+	t "audit: a record" 0 '^ +r1  check    a record that the run holds, of map events$' "" "$MOAT" dump audit "$EXAMPLES/events.bpf.o" --isolation basereg
+	t "audit in none" 1 "" "isolation none audits nothing" "$MOAT" dump audit "$EXAMPLES/firewall.bpf.o" --isolation none
+	t "audit for an architecture" 2 "" "audits are the same for all" "$MOAT" dump audit "$EXAMPLES/firewall.bpf.o" --arch arm64
+	for o in firewall flow_count events rewrite proto_bytes dissect; do
+		j "audit of $o" 0 "$MOAT" dump audit "$EXAMPLES/$o.bpf.o" -j --isolation basereg
+		holds "audit of $o" 'all(c["proved"] for p in v for c in p["calls"])'
+		holds "audit of $o: mostly supplied" '(lambda gates: gates.count("supply") * 2 > len(gates) or not gates)(
+			[a["gate"] for p in v for c in p["calls"] if not c["inlined"] for a in c["args"]])'
+	done
+}
+
 test_dump() {
 	local fw=$EXAMPLES/firewall.bpf.o m
 	for m in $modes; do
@@ -446,7 +463,7 @@ test_readme() {
 	t "README: run" 0 "^verdict 2 in ($keys\+)?basereg$" "" env -C "$work" ${RUNNER-} ./readme
 }
 
-for part in usage features exec objects run_single run violations dump dump_arch embed ordinary_user readme; do
+for part in usage features exec objects run_single run violations audit dump dump_arch embed ordinary_user readme; do
 	"test_$part"
 done
 printf '%d passed, %d failed' $passed $failed

@@ -443,6 +443,7 @@ static void flag_bits(const struct mode *m)
 	CHECK(!TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) && retval == 5, "%s: any", m->name);
 	data[0] = 7;
 	CHECK(TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) == 1, "%s: a bit too much", m->name);
+	CHECK(TRY(LDX(BPF_B, 1, 1, 8), ALU64_K(BPF_OR, 1, 2), CALL(FLAGS), EXIT) == 1, "%s: a bit too much, as proved", m->name);
 	data[0] = 1ull << 63;
 	CHECK(TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) == 1, "%s: the highest", m->name);
 }
