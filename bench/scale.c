@@ -7,8 +7,11 @@
 
 #include "bench.h"
 
-/* A long program of ordinary instructions: arithmetic, frame accesses, loads, short branches. */
-static void fill(struct bpf_insn *insn, __u32 n)
+/*
+ * A long program of ordinary instructions: arithmetic, frame accesses, loads, short branches; with @calls
+ * a helper call now and then, so that it is analysed too.
+ */
+static void fill(struct bpf_insn *insn, __u32 n, bool calls)
 {
 	static const struct bpf_insn mix[] = {
 		{ .code = BPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = 3, .src_reg = 4 },
@@ -24,6 +27,8 @@ static void fill(struct bpf_insn *insn, __u32 n)
 
 	for (i = 0; i < n; i++)
 		insn[i] = mix[i % 8];
+	for (i = 31; calls && i < n; i += 32)
+		insn[i] = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_ns };
 	insn[n - 2] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
 	insn[n - 1] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
 }
@@ -58,18 +63,21 @@ int bench_compile(json_object *out)
 		return -ENOMEM;
 	if (!json)
 		printf("\ncompile (basereg)  instructions         us   ns per instruction   MB/s of bytecode\n");
-	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (i = 0; i < 2 * sizeof(lengths) / sizeof(lengths[0]); i++) {
+		__u32 length = lengths[i / 2];
+		bool calls = i & 1;
 		json_object *row = json_object_new_object();
 		double ns;
 
-		fill(insn, lengths[i]);
-		ns = compile_ns(insn, lengths[i], MOAT_MODE_BASEREG);
-		json_object_object_add(row, "instructions", json_object_new_int(lengths[i]));
-		json_object_object_add(row, "ns_per_instruction", json_object_new_double(ns / lengths[i]));
+		fill(insn, length, calls);
+		ns = compile_ns(insn, length, MOAT_MODE_BASEREG);
+		json_object_object_add(row, "instructions", json_object_new_int(length));
+		json_object_object_add(row, "calls", json_object_new_boolean(calls));
+		json_object_object_add(row, "ns_per_instruction", json_object_new_double(ns / length));
 		json_object_array_add(list, row);
 		if (!json)
-			printf("%31u %10.1f %20.1f %18.1f\n", lengths[i], ns / 1000, ns / lengths[i],
-			       ns ? lengths[i] * 8e3 / ns : 0);
+			printf("%-18s %12u %10.1f %20.1f %18.1f\n", calls ? "  with calls" : "", length, ns / 1000, ns / length,
+			       ns ? length * 8e3 / ns : 0);
 	}
 	json_object_object_add(out, "compile", list);
 	free(insn);

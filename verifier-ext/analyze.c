@@ -9,8 +9,9 @@
  */
 #include "walk.h"
 
-#define MAX_MEETS	32768	/* states of 2.5 KiB each: beyond that nothing is proved */
-#define WIDEN_AFTER	3	/* visits of a meeting point, until what grows is made to grow in steps */
+#define MAX_MEETS	65536	/* beyond that nothing is proved; a state has 2.5 KiB, of which few are in use at a time */
+#define WIDEN_AFTER	3	/* visits of a loop's head, until what grows is made to grow in steps */
+#define WIDEN_CALLS	12	/* the same, of a function: it has as many callers */
 #define GIVE_UP_AFTER	24	/* visits, until what still changes is not known at all */
 
 static u64 effort_limit(u32 len)
@@ -33,7 +34,7 @@ static bool comes_back(const struct moat_analysis_opts *o, const struct moat_op 
 
 /* Where the tables lie in the workspace, which begins with the walk itself: that is too large for a stack. */
 struct places {
-	size_t meet, index, call_at, effects, call, bytes;
+	size_t meet, pool, free, index, call_at, effects, call, bytes;
 	u32 nr_meet, nr_call;
 };
 
@@ -60,6 +61,8 @@ static void find_places(struct places *p, const struct moat_analysis_opts *o)
 	}
 	place(p, 1, sizeof(struct moat_walk));
 	p->meet = place(p, p->nr_meet, sizeof(struct moat_meet));
+	p->pool = place(p, p->nr_meet, sizeof(struct moat_state));
+	p->free = place(p, p->nr_meet, sizeof(u32));
 	p->index = place(p, o->len, sizeof(u32));
 	p->call_at = place(p, o->len, sizeof(u32));
 	p->effects = place(p, o->nr_func, sizeof(struct moat_effects));
@@ -100,6 +103,7 @@ static void number(struct moat_walk *w)
 	for (i = 0; i < o->len; i++) {
 		if (w->index[i]) {
 			w->meet[w->nr_meet].pc = i;
+			w->meet[w->nr_meet].keeps = comes_back(o, &o->op[i]);
 			w->index[i] = ++w->nr_meet;
 		}
 		if (is_call(&o->op[i])) {
@@ -111,8 +115,10 @@ static void number(struct moat_walk *w)
 		const struct moat_op *op = &o->op[i];
 
 		if ((op->kind == MOAT_JUMP || op->kind == MOAT_BRANCH) && op->target <= i)
-			w->meet[w->index[op->target] - 1].head = true;
+			w->meet[w->index[op->target] - 1].head = w->meet[w->index[op->target] - 1].keeps = true;
 	}
+	for (i = 0; i < o->nr_func; i++)
+		w->meet[w->index[o->func[i].start] - 1].keeps = true;
 }
 
 /* Meeting points ----------------------------------------------------------- */
@@ -129,19 +135,19 @@ static void set_pending(struct moat_walk *w, struct moat_meet *m)
 void moat_walk_merge(struct moat_walk *w, u32 pc, const struct moat_state *s)
 {
 	struct moat_meet *m = &w->meet[w->index[pc] - 1];
-	bool was_seen = m->seen;
 
 	w->out->effort++;
-	if (!was_seen) {
-		m->state = *s;
+	if (!m->seen) {
+		m->state = w->nr_free ? w->free[--w->nr_free] : w->fresh++;
 		m->seen = true;
+		moat_state_copy(&w->pool[m->state], s);
 		set_pending(w, m);
 		return;
 	}
-	if (!moat_state_join(&m->state, s, m->visits >= WIDEN_AFTER && (m->head || m->visits > 2 * WIDEN_AFTER)))
+	if (!moat_state_join(&w->pool[m->state], s, m->visits >= (m->head ? WIDEN_AFTER : WIDEN_CALLS)))
 		return;
 	if (m->visits > GIVE_UP_AFTER)
-		moat_state_any(&m->state);
+		moat_state_any(&w->pool[m->state]);
 	set_pending(w, m);
 }
 
@@ -180,7 +186,7 @@ static struct moat_meet *next_pending(struct moat_walk *w)
 /* The two sides of a branch: one is left at its target, the other goes on.  False: it does not. */
 static bool walk_branch(struct moat_walk *w, const struct moat_op *op, struct moat_state *side)
 {
-	*side = w->cur;
+	moat_state_copy(side, &w->cur);
 	if (moat_step_branch(w, side, op, true))
 		moat_walk_merge(w, op->target, side);
 	return moat_step_branch(w, &w->cur, op, false);
@@ -214,7 +220,11 @@ static void walk(struct moat_walk *w, struct moat_meet *m)
 	const struct moat_analysis_opts *o = w->opts;
 	u32 pc = m->pc;
 
-	w->cur = m->state;
+	moat_state_copy(&w->cur, &w->pool[m->state]);
+	if (!m->keeps) {
+		m->seen = false;
+		w->free[w->nr_free++] = m->state;
+	}
 	w->func = moat_func_at(o->func, o->nr_func, pc);
 	m->visits += m->visits < 0xffff;
 	while (w->out->effort++ < w->limit) {
@@ -257,6 +267,8 @@ bool moat_analyze(struct moat_analysis *a, const struct moat_analysis_opts *opts
 	w->opts = opts;
 	w->out = a;
 	w->meet = work + p.meet;
+	w->pool = work + p.pool;
+	w->free = work + p.free;
 	w->index = work + p.index;
 	w->call_at = work + p.call_at;
 	w->effects = work + p.effects;

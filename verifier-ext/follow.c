@@ -54,7 +54,7 @@ bool moat_follow_local(struct moat_walk *w, const struct moat_op *op)
 
 	/* Below our frame the callee's begins: what lies there is nobody's. */
 	moat_state_forget(&w->cur, -(s64)MOAT_STACK_BYTES, moat_frame_top(w->func) - MOAT_FRAME_BYTES);
-	w->side = w->cur;
+	moat_state_copy(&w->side, &w->cur);
 	moat_value_any(&w->side.reg[BPF_REG_0]);
 	for (r = BPF_REG_6; r <= BPF_REG_9; r++)
 		moat_value_any(&w->side.reg[r]);

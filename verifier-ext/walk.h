@@ -5,13 +5,19 @@
 
 #include "analyze.h"
 
-/* A place where paths meet, or to which analysis must come back: the state there, joined so far. */
+/*
+ * A place where paths meet, or to which analysis must come back.  Its state is
+ * what was joined there so far; where only later code comes from, it is given
+ * up when it was walked from: what comes then is walked by itself, and every
+ * cycle passes a place that keeps its state.
+ */
 struct moat_meet {
 	u32 pc;
+	u32 state;		/* in the pool, if @seen */
 	u16 visits;
 	bool seen, pending;
 	bool head;		/* something jumps back to it */
-	struct moat_state state;
+	bool keeps;		/* a head, a function's start, or a call that is walked again */
 };
 
 /* What calling a function does, joined over its exits and stores so far. */
@@ -29,6 +35,9 @@ struct moat_walk {
 	struct moat_analysis *out;
 	struct moat_meet *meet;		/* by pc */
 	u32 nr_meet, first_pending;
+	struct moat_state *pool;	/* one for each meeting point at most; few are in use at a time */
+	u32 fresh, nr_free;	/* the first that never was in use; those that were and are free */
+	u32 *free;
 	u32 *index;			/* by slot: its meet + 1, or 0 */
 	u32 *call_at;			/* by slot: its call + 1, or 0 */
 	struct moat_effects *effects;	/* by function */
