@@ -100,55 +100,51 @@ const char *moat_program__audit_text(const struct moat_program *prog, const stru
 	return buf;
 }
 
+static void add_supplied(struct text *t, const struct moat_arg_audit *a, const struct moat_program *prog)
+{
+	if (a->kind == MOAT_AUDIT_CONST) {
+		add_number(t, a->min);
+	} else if (a->kind == MOAT_AUDIT_CONTEXT) {
+		add(t, "the context");
+	} else if (a->kind == MOAT_AUDIT_MAP) {
+		add_map(t, prog, a->ref);
+	} else if (a->kind == MOAT_AUDIT_FRAME) {
+		add(t, "frame%+lld, ", (long long)a->min);
+		add_bytes(t, a);
+	} else {
+		add_map(t, prog, a->ref);
+		add(t, "'s value+%llu, ", (unsigned long long)a->min);
+		add_bytes(t, a);
+	}
+}
+
+static void add_record(struct text *t, const struct moat_arg_audit *a, const struct moat_program *prog)
+{
+	add(t, "a record that the run holds");
+	if (a->region != MOAT_REGION_MAP)
+		return;
+	add(t, ", of ");
+	add_map(t, prog, a->ref);
+}
+
 const char *moat_audit_text(char text[MOAT_AUDIT_TEXT], const struct moat_arg_audit *a, const struct moat_program *prog)
 {
 	struct text t = { text, MOAT_AUDIT_TEXT };
 
 	*text = '\0';
-	switch ((enum moat_audit_kind)a->kind) {
-	case MOAT_AUDIT_CONST:
-		add_number(&t, a->min);
-		break;
-	case MOAT_AUDIT_CONTEXT:
-		add(&t, "the context");
-		break;
-	case MOAT_AUDIT_MAP:
-		add_map(&t, prog, a->ref);
-		break;
-	case MOAT_AUDIT_FRAME:
-		add(&t, "frame%+lld, ", (long long)a->min);
-		add_bytes(&t, a);
-		break;
-	case MOAT_AUDIT_DATA:
-		add_map(&t, prog, a->ref);
-		add(&t, "'s value+%llu, ", (unsigned long long)a->min);
-		add_bytes(&t, a);
-		break;
-	case MOAT_AUDIT_NUMBER:
+	if (moat_audit_supplies(a))
+		add_supplied(&t, a, prog);
+	else if (a->kind == MOAT_AUDIT_NUMBER)
 		add_range(&t, a);
-		break;
-	case MOAT_AUDIT_MEMORY:
+	else if (a->kind == MOAT_AUDIT_MEMORY)
 		add_memory(&t, a, prog);
-		break;
-	case MOAT_AUDIT_HANDLE:
+	else if (a->kind == MOAT_AUDIT_HANDLE)
 		add(&t, "a map of the program%s", a->nullable ? ", or NULL" : "");
-		break;
-	case MOAT_AUDIT_RECORD:
-		add(&t, "a record that the run holds");
-		if (a->region == MOAT_REGION_MAP) {
-			add(&t, ", of ");
-			add_map(&t, prog, a->ref);
-		}
-		break;
-	case MOAT_AUDIT_OBJECT:
+	else if (a->kind == MOAT_AUDIT_RECORD)
+		add_record(&t, a, prog);
+	else if (a->kind == MOAT_AUDIT_OBJECT)
 		add(&t, "an object of type %u that the run holds", a->ref);
-		break;
-	case MOAT_AUDIT_CALLBACK:
+	else if (a->kind == MOAT_AUDIT_CALLBACK)
 		add(&t, "a callback of the program");
-		break;
-	case MOAT_AUDIT_NONE:
-	case MOAT_NR_AUDITS:
-		break;
-	}
 	return text;
 }

@@ -259,7 +259,7 @@ struct moat_run {
 	void *user;
 };
 
-/* The call functions that images are given (audit.c, calls.c); see jit/run.h. */
+/* The call functions that images are given (audit.c, calls.c, packet.c); see jit/run.h. */
 u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 u64 moat_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 u64 moat_packet(u64 offset, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);

@@ -275,55 +275,57 @@ static void record(struct making *m, u32 i)
 	a->ref = v->ref;
 }
 
-static void argument(struct making *m, u32 i)
+static void context(struct making *m, u32 i)
 {
-	struct moat_arg_audit *a = &m->out->arg[i];
-
-	switch ((enum moat_arg_kind)m->h->arg[i].kind) {
-	case MOAT_ARG_SCALAR:
-		number(m, i);
-		break;
-	case MOAT_ARG_FLAGS:
-		flags(m, i);
-		break;
-	case MOAT_ARG_CTX:
-		a->kind = MOAT_AUDIT_CONTEXT;
-		break;
-	case MOAT_ARG_MAP:
-		map(m, i);
-		break;
-	case MOAT_ARG_MAP_KEY:
-		map_memory(m, i, true, MOAT_READ);
-		break;
-	case MOAT_ARG_MAP_VALUE:
-		map_memory(m, i, false, MOAT_READ);
-		break;
-	case MOAT_ARG_MAP_VALUE_OUT:
-		map_memory(m, i, false, MOAT_WRITE);
-		break;
-	case MOAT_ARG_MEM:
-		sized_memory(m, i, MOAT_READ);
-		break;
-	case MOAT_ARG_MEM_OUT:
-		sized_memory(m, i, MOAT_WRITE);
-		break;
-	case MOAT_ARG_CALLBACK:
-		callback(m, i);
-		break;
-	case MOAT_ARG_RECORD:
-		record(m, i);
-		break;
-	case MOAT_ARG_OBJECT:
-		a->kind = MOAT_AUDIT_OBJECT;
-		a->ref = m->h->arg[i].object;
-		break;
-	case MOAT_ARG_SIZE:		/* made with its memory */
-	case MOAT_ARG_SIZE_OR_ZERO:
-	case MOAT_ARG_NONE:
-	case MOAT_NR_ARGS:
-		break;
-	}
+	m->out->arg[i].kind = MOAT_AUDIT_CONTEXT;
 }
+
+static void object(struct making *m, u32 i)
+{
+	m->out->arg[i].kind = MOAT_AUDIT_OBJECT;
+	m->out->arg[i].ref = m->h->arg[i].object;
+}
+
+static void map_key(struct making *m, u32 i)
+{
+	map_memory(m, i, true, MOAT_READ);
+}
+
+static void map_value(struct making *m, u32 i)
+{
+	map_memory(m, i, false, MOAT_READ);
+}
+
+static void map_value_out(struct making *m, u32 i)
+{
+	map_memory(m, i, false, MOAT_WRITE);
+}
+
+static void input(struct making *m, u32 i)
+{
+	sized_memory(m, i, MOAT_READ);
+}
+
+static void output(struct making *m, u32 i)
+{
+	sized_memory(m, i, MOAT_WRITE);
+}
+
+/* Sizes are made with their memory. */
+static void (*const make[MOAT_NR_ARGS])(struct making *m, u32 i) = {
+	[MOAT_ARG_SCALAR]	= number,
+	[MOAT_ARG_FLAGS]	= flags,
+	[MOAT_ARG_CTX]		= context,
+	[MOAT_ARG_MAP]		= map,
+	[MOAT_ARG_MAP_KEY]	= map_key,
+	[MOAT_ARG_MAP_VALUE]	= map_value,
+	[MOAT_ARG_MAP_VALUE_OUT] = map_value_out,
+	[MOAT_ARG_MEM]		= input,
+	[MOAT_ARG_MEM_OUT]	= output,
+	[MOAT_ARG_CALLBACK]	= callback,
+	[MOAT_ARG_RECORD]	= record,
+	[MOAT_ARG_OBJECT]	= object,
+};
 
 void moat_record(struct moat_call_audit *out, u32 pc, const struct moat_helper *h, const struct moat_call_facts *facts,
 		 const struct moat_analysis_opts *opts)
@@ -336,5 +338,6 @@ void moat_record(struct moat_call_audit *out, u32 pc, const struct moat_helper *
 	out->helper = h->id;
 	out->proved = !!facts;
 	for (i = 0; i < MOAT_MAX_ARGS; i++)
-		argument(&m, i);
+		if (make[h->arg[i].kind])
+			make[h->arg[i].kind](&m, i);
 }

@@ -81,25 +81,49 @@ void moat_state_any(struct moat_state *s)
 	s->ctx_intact = false;
 }
 
+void moat_state_copy(struct moat_state *__restrict to, const struct moat_state *__restrict from)
+{
+	u32 i;
+
+	memcpy(to->reg, from->reg, sizeof(to->reg));
+	to->ctx_intact = from->ctx_intact;
+	to->nr_spill = from->nr_spill;
+	for (i = 0; i < from->nr_spill; i++)
+		to->spill[i] = from->spill[i];
+}
+
+/* The index of the word at 8 * @at, or nr_spill. */
+static u32 find(const struct moat_state *s, s64 at)
+{
+	u32 i = 0;
+
+	while (i < s->nr_spill && s->spill[i].at != at)
+		i++;
+	return i;
+}
+
+static void drop(struct moat_state *s, u32 i)
+{
+	s->nr_spill--;
+	if (i != s->nr_spill)
+		s->spill[i] = s->spill[s->nr_spill];
+}
+
 /* Only what both know stays. */
 static bool join_spills(struct moat_state *to, const struct moat_state *from, bool widen)
 {
-	u32 i, k = 0, n = 0;
 	bool changed = false;
+	u32 i, k;
 
-	for (i = 0; i < to->nr_spill; i++) {
-		while (k < from->nr_spill && from->spill[k].at < to->spill[i].at)
-			k++;
-		if (k == from->nr_spill || from->spill[k].at != to->spill[i].at) {
+	for (i = to->nr_spill; i-- > 0;) {
+		k = find(from, to->spill[i].at);
+		if (k == from->nr_spill) {
+			drop(to, i);
 			changed = true;
-			continue;
+		} else {
+			changed |= moat_value_join(&to->spill[i].v, &from->spill[k].v, widen);
 		}
-		changed |= moat_value_join(&to->spill[i].v, &from->spill[k].v, widen);
-		if (n != i)
-			to->spill[n] = to->spill[i];
-		n++;
 	}
-	to->nr_spill = n;
 	return changed;
 }
 
@@ -114,53 +138,34 @@ bool moat_state_join(struct moat_state *to, const struct moat_state *from, bool 
 	return join_spills(to, from, widen) || changed;
 }
 
-/* The first spill at or above @at. */
-static u32 find(const struct moat_state *s, s64 at)
-{
-	u32 i = 0;
-
-	while (i < s->nr_spill && s->spill[i].at < at)
-		i++;
-	return i;
-}
-
 const struct moat_value *moat_state_spilled(const struct moat_state *s, s64 off)
 {
-	u32 i = find(s, off / 8);
+	u32 i = off % 8 ? s->nr_spill : find(s, off / 8);
 
-	return off % 8 == 0 && i < s->nr_spill && s->spill[i].at == off / 8 ? &s->spill[i].v : NULL;
+	return i < s->nr_spill ? &s->spill[i].v : NULL;
 }
 
 void moat_state_spill(struct moat_state *s, s64 off, const struct moat_value *v)
 {
-	u32 i = find(s, off / 8), k;
+	u32 i = find(s, off / 8);
 
-	if (off % 8 || off >= 0 || off < -(s64)MOAT_STACK_BYTES)
+	if (off % 8 || off >= 0 || off < -(s64)MOAT_STACK_BYTES || i == MOAT_MAX_SPILLS)
 		return;
-	if (i == s->nr_spill || s->spill[i].at != off / 8) {
-		if (s->nr_spill == MOAT_MAX_SPILLS)
-			return;
-		for (k = s->nr_spill++; k > i; k--)
-			s->spill[k] = s->spill[k - 1];
-	}
+	s->nr_spill += i == s->nr_spill;
 	s->spill[i].at = off / 8;
 	s->spill[i].v = *v;
 }
 
 void moat_state_forget(struct moat_state *s, s64 from, s64 to)
 {
-	u32 i, n = 0;
+	u32 i;
 
-	for (i = 0; i < s->nr_spill; i++) {
+	for (i = s->nr_spill; i-- > 0;) {
 		s64 at = 8 * (s64)s->spill[i].at;
 
 		if (at + 8 > from && at < to)
-			continue;
-		if (n != i)
-			s->spill[n] = s->spill[i];
-		n++;
+			drop(s, i);
 	}
-	s->nr_spill = n;
 }
 
 void moat_state_learn(struct moat_state *s, const struct moat_value *was, const struct moat_value *now)

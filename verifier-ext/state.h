@@ -41,13 +41,11 @@ struct moat_state {
 	struct moat_value reg[BPF_REG_10];	/* R10 is known from where we are */
 	u32 nr_spill;
 	bool ctx_intact;	/* nothing was stored over the pointers in the context */
-	struct moat_spill spill[MOAT_MAX_SPILLS];	/* sorted by @at; last, so that only those that there are get copied */
+	struct moat_spill spill[MOAT_MAX_SPILLS];	/* in no order */
 };
 
-static inline void moat_state_copy(struct moat_state *to, const struct moat_state *from)
-{
-	memcpy(to, from, offsetof(struct moat_state, spill) + from->nr_spill * sizeof(from->spill[0]));
-}
+/* Copies no more than there is. */
+void moat_state_copy(struct moat_state *__restrict to, const struct moat_state *__restrict from);
 
 static inline bool moat_value_is_const(const struct moat_value *v)
 {
