@@ -15,7 +15,7 @@ extern struct moat_run *run;
 extern u64 ret;		/* of the last call */
 
 void helper_begin(void);
-/* The number of the argument that was refused, or OK.  call: nothing was proved of the call; call_as: what the record says. */
+/* The number of the argument that was refused, or OK.  call: nothing was proved; call_as: what the record says. */
 int call_as(const struct moat_helper *h, const struct moat_call_audit *record, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 int call(s32 id, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 u64 stack(u32 below_top);	/* program address */

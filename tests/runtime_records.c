@@ -137,8 +137,8 @@ static void read_only(struct moat_map *ro)
 		return;
 	CHECK(record[0].arg[0].region == MOAT_REGION_MAP, "known to be of that map");
 	CHECK(go(0, ro->heap_off, 4, 0, 0, 0) == 1, "as output");
-	CHECK(record[1].arg[0].kind == MOAT_AUDIT_DATA && go(1, JUNK, JUNK, JUNK, 0, 0) == OK, "as a format it is supplied");
-	CHECK(record[2].arg[0].kind == MOAT_AUDIT_MEMORY && go(2, ro->heap_off, 4, 0, 0, 0) == 1, "as output it is not");
+	CHECK(record[1].arg[0].kind == MOAT_AUDIT_DATA && go(1, JUNK, JUNK, JUNK, 0, 0) == OK, "as a format: supplied");
+	CHECK(record[2].arg[0].kind == MOAT_AUDIT_MEMORY && go(2, ro->heap_off, 4, 0, 0, 0) == 1, "as output: not");
 }
 
 static void packets(void)
@@ -411,12 +411,15 @@ static void held_objects(const struct mode *m)
 	nr_objects = 0;
 	memset(objects, 0, sizeof(objects));
 	err = TRY(CALL(ACQUIRE), MOV_X(6, 0), MOV_X(1, 6), CALL(USE), MOV_X(1, 6), CALL(PUT), MOV_X(0, 6), EXIT);
-	CHECK(!err && objects[0].used == 1 && objects[0].put == 1 && !objects[0].released, "%s: acquired, used, put: %d", m->name, err);
+	CHECK(!err && objects[0].used == 1 && objects[0].put == 1 && !objects[0].released, "%s: acquired, used, put: %d",
+	      m->name, err);
 	CHECK(retval < 65536, "%s: a handle, no address: %llx", m->name, (long long)retval);
 	err = TRY(CALL(ACQUIRE), MOV_X(6, 0), MOV_X(1, 6), CALL(PUT), MOV_X(1, 6), CALL(USE), EXIT);
-	CHECK(err == 1 && objects[1].put == 1 && !objects[1].used && !objects[1].released, "%s: used when it was put: %d", m->name, err);
+	CHECK(err == 1 && objects[1].put == 1 && !objects[1].used && !objects[1].released, "%s: used when it was put: %d",
+	      m->name, err);
 	err = TRY(CALL(ACQUIRE), MOV_X(6, 0), MOV_X(1, 6), CALL(PUT), CALL(ACQUIRE), MOV_X(1, 6), CALL(USE), EXIT);
-	CHECK(err == 1 && objects[3].released == 1, "%s: the old handle names no new object, which is released: %d", m->name, err);
+	CHECK(err == 1 && objects[3].released == 1, "%s: the old handle names no new object, which is released: %d",
+	      m->name, err);
 	err = TRY(CALL(ACQUIRE), MOV_X(1, 0), CALL(OTHER), EXIT);
 	CHECK(err == 1 && !objects[4].used && objects[4].released == 1, "%s: another type: %d", m->name, err);
 	err = TRY(CALL(ACQUIRE), MOV_X(1, 0), ALU64_K(BPF_ADD, 1, 1), CALL(USE), EXIT);
@@ -443,7 +446,8 @@ static void flag_bits(const struct mode *m)
 	CHECK(!TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) && retval == 5, "%s: any", m->name);
 	data[0] = 7;
 	CHECK(TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) == 1, "%s: a bit too much", m->name);
-	CHECK(TRY(LDX(BPF_B, 1, 1, 8), ALU64_K(BPF_OR, 1, 2), CALL(FLAGS), EXIT) == 1, "%s: a bit too much, as proved", m->name);
+	CHECK(TRY(LDX(BPF_B, 1, 1, 8), ALU64_K(BPF_OR, 1, 2), CALL(FLAGS), EXIT) == 1, "%s: a bit too much, as proved",
+	      m->name);
 	data[0] = 1ull << 63;
 	CHECK(TRY(LDX(BPF_DW, 1, 1, 0), CALL(FLAGS), EXIT) == 1, "%s: the highest", m->name);
 }
