@@ -378,6 +378,8 @@ static const struct moat_helper host[] = {
 	{ 0 },
 };
 
+static char said[512];	/* of the last fault */
+
 /* Run @insn over @data in @m: 0, or the number of the argument that was refused, or -errno. */
 static int try(const struct mode *m, const struct bpf_insn *insn, u32 len, u64 data[8], u64 *retval, char proof[64])
 {
@@ -391,6 +393,7 @@ static int try(const struct mode *m, const struct bpf_insn *insn, u32 len, u64 d
 	if (err == -EFAULT && o.fault.kind == MOAT_FAULT_AUDIT)
 		err = o.fault.arg;
 	snprintf(proof, 64, "%s", o.fault.proved ?: "");
+	moat_fault__text(&o.fault, said, sizeof(said));
 	*retval = o.retval;
 	moat_object__close(obj);
 	return err;
@@ -475,6 +478,7 @@ static void changed_behind(const struct mode *m)
 
 	err = try(m, insn, ARRAY_SIZE(insn), data, &retval, proof);
 	CHECK(err == 2 && !strcmp(proof, "0..16"), "%s: %d, proved: %s", m->name, err, proof);
+	CHECK(strstr(said, "argument 2 of") && strstr(said, "proved: 0..16, came: 0x3c"), "%s: %s", m->name, said);
 }
 
 int main(void)
