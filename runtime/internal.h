@@ -355,7 +355,7 @@ struct moat_object {
 	char *name;
 	enum moat_mode mode;
 	enum moat_base_form form;
-	bool emit_only, unmetered;
+	bool emit_only, unmetered, verify;
 	const struct moat_helper *helpers;
 	size_t nr_helpers;
 	struct moat_program *programs;
@@ -373,5 +373,13 @@ u32 moat_marks_for(u32 len);	/* room for the labels of @len slots */
 int moat_program_compile(struct moat_program *prog);
 void moat_program_discard(struct moat_program *prog);
 struct moat_options moat_program_options(struct moat_program *prog);	/* options.c */
+
+/* Check finished code (verify.c).  moat_check() with memory for it; also -ENOMEM. */
+struct moat_check;
+int moat_verify(struct moat_check *c);
+/* For moat_options.check: refuses the image, with a line in the log, if the checker does. */
+int moat_verify_image(const struct moat *jit, const u8 *code, u32 bytes);
+/* Are the images of @obj to be checked? */
+bool moat_verify_wanted(const struct moat_object *obj);
 
 #endif
