@@ -8,7 +8,7 @@ PREFIX	?= /usr/local
 CFLAGS	?= $(if $(DEBUG)$(SAN),-O1,-O2) -g
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN:1=address,undefined) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 WARN	:= -std=gnu11 -Wall -Wextra -Werror -Wenum-conversion -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes
-ALLCFLAGS = $(WARN) -Iinclude -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fPIC -fvisibility=hidden -MMD -MP
+ALLCFLAGS = $(WARN) -Iinclude -D_GNU_SOURCE $(if $(DEBUG)$(SAN),-DMOAT_DEBUG) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fPIC -fvisibility=hidden -MMD -MP
 LINK	= $(CC) $(SANITIZE) $(LDFLAGS)
 LIBS	:= -lbpf -lelf -lurcu-memb -lpthread
 BPFFLAGS := -target bpf -O2 -g -mcpu=v3 -fdebug-compilation-dir=. -Wall -Werror -I/usr/include/$(shell uname -m)-linux-gnu
@@ -44,6 +44,9 @@ kernel:		## Linux 6.1 with Moat as its JIT, in build/kernel-ARCH: ARCH=x86 | arm
 bench: $(BUILD)/.deps-demo	## speed, as ratios (table and JSON)
 	@$(MAKE) --no-print-directory -s all examples
 	@BUILD=$(BUILD) bench/run.sh
+
+bench-check: $(BUILD)/bench/check	## speed of the image checker (table)
+	@$<
 
 bench-counts: $(BUILD)/.deps-demo	## instructions that arm64 code executes, basereg over none (table and JSON)
 	@ARM=$(BUILD)$(if $(CROSS),,/arm64) OUT=$(BUILD)/bench bench/count-arm64.sh
@@ -93,12 +96,14 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS) -lcapstone
 $(BUILD)/tests/%: $(BUILD)/disasm-tests/%.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
 	$(LINK) -o $@ $^ $(LIBS) -lcapstone
+$(BUILD)/bench/check: $(BUILD)/bench/check.o $(BUILD)/tests/helpers.a $(BUILD)/libmoat.a
+	$(LINK) -o $@ $^ $(LIBS) -lcapstone
 $(BUILD)/examples/traffic.pcap: examples/capture.py
 	@mkdir -p $(@D)
 	python3 $< $@
 
 include tests/kernel-vm/build.mk kernel/vm/targets.mk
 -include install.mk
-.PHONY: all demo check check-vm asan fuzz kcheck kernel bench bench-counts examples tests bless style help clean
+.PHONY: all demo check check-vm asan fuzz kcheck kernel bench bench-check bench-counts examples tests bless style help clean
 .SECONDARY:
 -include $(shell find $(BUILD) \( -name sysroot -o -path "$(BUILD)/linux-*" -o -path "$(BUILD)/kernel-*" -o -path "$(BUILD)/vm-*" \) -prune -o -name "*.d" -type f -print 2>/dev/null)

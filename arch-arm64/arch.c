@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the arm64 backend provides to the driver. */
 #include "regs.h"
+#include "../jit/walk.h"
 
 static void trap(struct moat *jit)
 {
@@ -45,4 +46,5 @@ const struct moat_arch a64_arch = {
 	.near = a64_near,
 	.choose = choose,
 	.forbidden = forbidden,
+	.walker = &a64_walker,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the x86-64 backend provides to the driver. */
 #include "regs.h"
+#include "../jit/walk.h"
 
 static void trap(struct moat *jit)
 {
@@ -80,4 +81,5 @@ const struct moat_arch x64_arch = {
 	.choose = choose,
 	.trap_bytes = 2,
 	.forbidden = forbidden,
+	.walker = &x64_walker,
 };

@@ -5,6 +5,7 @@
 #include "../jit/arch.h"
 #include "listing.h"
 #include "listing_kernel.h"
+#include "../runtime/internal.h"
 #include "oracle.h"
 #include "oracle_a64.h"
 
@@ -65,7 +66,7 @@ void listing_defaults(struct listing_spec *spec)
 			.arch = &x64_arch, .mode = MOAT_MODE_NONE, .entry_args = 1,
 			.host_rights = 0x55555554, .domain_rights = 0x55555551,
 			.call = CALL_AT, .tail = TAIL_AT, .packet = PACKET_AT,
-			.known = known, .callee = callee,
+			.known = known, .callee = callee, .check = moat_verify_image,
 		},
 		.pc = IMAGE_AT,
 	};

@@ -11,6 +11,8 @@ struct moat_reach {
 	u8 jump[2], branch[2];		/* bytes of a jump and of a conditional branch, short and long */
 };
 
+struct moat_walker;
+
 typedef void moat_emit_fn(struct moat *jit, const struct moat_op *op);
 
 struct moat_arch {
@@ -32,7 +34,7 @@ struct moat_arch {
 	bool (*near)(const struct moat_op *op);
 	int (*choose)(struct moat *jit);	/* the base form, from what the plan found; -EOPNOTSUPP */
 	u8 trap_bytes;
-	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);
+	const struct moat_walker *walker;	/* its half of the checker (check.h) */
 	/* Offset of the first forbidden byte sequence at or after @from that is no gate's, or -1. */
 	s64 (*forbidden)(const struct moat *jit, const u8 *code, u32 bytes, u32 from);
 };

@@ -303,8 +303,8 @@ int moat_emit(struct moat *jit, u8 *rw, u64 pc, u32 bytes)
 		return err;
 	if (jit->gates)
 		err = split_forbidden(jit, rw);
-	if (!err && jit->arch->check)
-		err = jit->arch->check(jit, rw, bytes);
+	if (!err && jit->opt->check && !jit->opt->kernel)
+		err = jit->opt->check(jit, rw, bytes);
 	return err;
 }
 

@@ -16,6 +16,7 @@
 #include <moat/code.h>
 #include <moat/isolation.h>
 
+struct moat;
 struct moat_arch;
 struct moat_kernel;
 
@@ -81,6 +82,12 @@ struct moat_options {
 	 * from the instructions in front of the call, in the same basic block; 0 when it is not.
 	 */
 	void (*inlined)(void *arg, s32 id, u64 r1, struct moat_inline *out);
+	/*
+	 * Called with each image when it is complete; what it returns is what moat_emit() does.  NULL:
+	 * images are not checked; those for the kernel never are, yet.  It is for the
+	 * host to call moat_check() there, which needs memory.
+	 */
+	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);
 	void *arg;		/* of the functions above */
 	struct moat_log log;
 };

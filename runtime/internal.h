@@ -362,7 +362,7 @@ struct moat_object {
 	char *name;
 	enum moat_mode mode;
 	enum moat_base_form form;
-	bool emit_only, unmetered;
+	bool emit_only, unmetered, verify;
 	const struct moat_helper *helpers;
 	size_t nr_helpers;
 	struct moat_program *programs;
@@ -384,5 +384,13 @@ struct moat_options moat_program_options(struct moat_program *prog);	/* options.
 /* What an audit record says of one argument, in words: "map flows", "1..64" (audit_text.c). Returns @text. */
 #define MOAT_AUDIT_TEXT	160
 const char *moat_audit_text(char text[MOAT_AUDIT_TEXT], const struct moat_arg_audit *a, const struct moat_program *prog);
+
+/* Check finished code (verify.c).  moat_check() with memory for it; also -ENOMEM. */
+struct moat_check;
+int moat_verify(struct moat_check *c);
+/* For moat_options.check: refuses the image, with a line in the log, if the checker does. */
+int moat_verify_image(const struct moat *jit, const u8 *code, u32 bytes);
+/* Are the images of @obj to be checked? */
+bool moat_verify_wanted(const struct moat_object *obj);
 
 #endif

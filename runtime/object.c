@@ -108,6 +108,7 @@ static struct moat_object *new_object(const struct moat_open_opts *opts, const c
 	obj->form = GET(opts, base_form, 0);
 	obj->emit_only = GET(opts, emit_only, false);
 	obj->unmetered = GET(opts, unmetered, false);
+	obj->verify = GET(opts, verify, false);
 	obj->helpers = GET(opts, helpers, NULL);
 	obj->nr_helpers = obj->helpers ? GET(opts, nr_helpers, 0) : 0;
 	err = !obj->name || !obj->elf ? -ENOMEM : check_helpers(obj);

@@ -96,6 +96,7 @@ struct moat_options moat_program_options(struct moat_program *prog)
 		.args = args,
 		.callee = callee,
 		.inlined = inlined,
+		.check = moat_verify_wanted(prog->obj) ? moat_verify_image : NULL,
 		.arg = prog,
 		.log = { log_line, prog },
 	};

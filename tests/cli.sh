@@ -409,6 +409,40 @@ test_dump_arch() {
 	t "architecture of instructions" 2 "" "goes with jited" "$MOAT" dump xlated "$fw" --arch arm64
 }
 
+# The image checker, on objects and on raw bytes of either architecture.
+test_verify() {
+	local fw=$EXAMPLES/firewall.bpf.o a m o img=$work/image
+	for o in "$EXAMPLES"/*.bpf.o; do
+		t "verify $(basename "$o")" 0 ': accepted$' "" "$MOAT" verify "$o"
+		! grep -q refused "$work/out" && [ "$(grep -c ': accepted$' "$work/out")" -ge 8 ] && ok || bad "verify $o" "not all modes"
+	done
+	for a in x86 arm64; do
+		for m in basereg pku pku+basereg; do
+			t "$a $m: write" 0 "accepted" "" "$MOAT" verify "$fw" --arch $a --isolation $m -o "$img"
+			t "$a $m: image" 0 ': accepted$' "" "$MOAT" verify --image "$img" --arch $a --isolation $m
+			t "$a $m: elsewhere" 1 'refused at 0x[0-9a-f]*: ' "" "$MOAT" verify --image "$img" --arch $a --isolation $m \
+				--call 4096 --domain-rights 0x12
+			head -c 64 "$img" >"$img.cut"
+			t "$a $m: cut off" 1 'refused at 0x[0-9a-f]*: ' "" "$MOAT" verify --image "$img.cut" --arch $a --isolation $m
+			printf '\0\0\0\0' | cat - "$img" >"$img.bad"
+			t "$a $m: something in front" 1 'refused at 0x' "" "$MOAT" verify --image "$img.bad" --arch $a --isolation $m
+		done
+	done
+	t "x86 segment" 0 ': accepted$' "" "$MOAT" verify "$fw" --arch x86 --isolation basereg --base segment -o "$img"
+	t "x86 segment: image" 0 ': accepted$' "" "$MOAT" verify --image "$img" --arch x86 --isolation basereg --base segment
+	t "x86 segment: as register" 1 ': refused at ' "" "$MOAT" verify --image "$img" --arch x86 --isolation basereg
+	j "verify" 0 "$MOAT" verify "$fw" -j
+	holds "verify" 'len(v) == 8 and all(r["accepted"] and r["bytes"] > 0 for r in v)'
+	j "verify image" 1 "$MOAT" verify --image "$img" --arch x86 --isolation basereg -j
+	holds "verify image" 'v[0]["accepted"] == False and v[0]["reason"] and v[0]["at"] >= 0'
+	t "image without a mode" 2 "" "needs --arch and --isolation" "$MOAT" verify --image "$img"
+	t "neither" 2 "" "one object file, or an image" "$MOAT" verify
+	t "both" 2 "" "one object file, or an image" "$MOAT" verify "$fw" --image "$img"
+	t "no such image" 1 "" "No such file" "$MOAT" verify --image "$work/none" --arch x86 --isolation pku
+	t "number" 2 "" "'x' is not a number" "$MOAT" verify --image "$img" --call x
+	t "architecture" 2 "" "unknown architecture 'sparc'" "$MOAT" verify "$fw" --arch sparc
+}
+
 test_features() {
 	t "features" 0 "^  basereg +(not )?enforced" "" "$MOAT" features
 	j "features" 0 "$MOAT" features -j
@@ -463,7 +497,7 @@ test_readme() {
 	t "README: run" 0 "^verdict 2 in ($keys\+)?basereg$" "" env -C "$work" ${RUNNER-} ./readme
 }
 
-for part in usage features exec objects run_single run violations audit dump dump_arch embed ordinary_user readme; do
+for part in usage features exec objects run_single run violations audit dump dump_arch verify embed ordinary_user readme; do
 	"test_$part"
 done
 printf '%d passed, %d failed' $passed $failed

@@ -11,6 +11,8 @@ export MOAT=$BUILD/moat
 ARM64=${ARM64:-$BUILD/arm64}
 # The library has alternate signal stacks of its own: AddressSanitizer would unmap them as if they were its.
 export ASAN_OPTIONS=use_sigaltstack=0 UBSAN_OPTIONS=print_stacktrace=1
+# Every image that a test loads is proved by the checker first.
+export MOAT_VERIFY=${MOAT_VERIFY-1}
 logs=$BUILD/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0 failures= skips=

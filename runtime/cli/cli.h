@@ -23,6 +23,7 @@ struct command {
 
 int cmd_run(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 int cmd_features(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_help(int argc, char **argv);

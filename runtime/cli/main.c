@@ -9,6 +9,7 @@ struct cli cli;
 static const struct command commands[] = {
 	{ "run", cmd_run, "run a program of an object file, over data or a capture" },
 	{ "dump", cmd_dump, "show the machine code or the instructions of programs" },
+	{ "verify", cmd_verify, "prove of machine code that it confines itself" },
 	{ "features", cmd_features, "show what this machine can enforce, and why not the rest" },
 	{ "exec", cmd_exec, "run raw instructions given in hex and print R0" },
 	{ "help", cmd_help, "this text, or the help of a command" },
