@@ -33,6 +33,20 @@ void attack_odd(struct attack_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void note_place(struct attack_result *r, const struct moat_fault *f)
+{
+	u32 i;
+
+	for (i = 0; i < r->nr_place; i++)
+		if (r->place[i].kind == f->kind && r->place[i].insn == f->insn)
+			return;
+	if (i == ATTACK_PLACES)
+		return;
+	r->place[i].kind = f->kind;
+	r->place[i].insn = f->insn;
+	r->nr_place++;
+}
+
 void attack_stopped(struct attack_result *r, int err, const struct moat_fault *f, u32 kinds)
 {
 	char text[160];
@@ -46,6 +60,7 @@ void attack_stopped(struct attack_result *r, int err, const struct moat_fault *f
 		return;
 	}
 	r->kinds |= 1u << f->kind;
+	note_place(r, f);
 	if (kinds & 1u << f->kind)
 		r->contained++;
 	else

@@ -34,10 +34,22 @@ struct attack_variant {
 	bool unmetered;		/* set by attacks on the metering */
 };
 
+/* Every way to run a program that is tried; the first is mode none. */
+#if defined(__x86_64__)
+#define ATTACK_VARIANTS	6
+#else
+#define ATTACK_VARIANTS	4
+#endif
+extern const struct attack_variant attack_variants[ATTACK_VARIANTS];
+
+#define ATTACK_PLACES	8
+
 /* One process's account. */
 struct attack_result {
 	u32 worked, contained, odd;
 	u32 kinds;		/* of faults seen */
+	u32 nr_place;		/* different places of faults, the first ones */
+	struct { u8 kind; u32 insn; } place[ATTACK_PLACES];
 	char odd_text[256];	/* the first odd one */
 	char text[64];		/* what is worth a note in the table */
 };
@@ -55,6 +67,12 @@ struct attack {
 
 extern const struct attack attack_memory[], attack_helper[], attack_flow[], attack_host[];
 extern const u32 nr_attack_memory, nr_attack_helper, nr_attack_flow, nr_attack_host;
+
+/* In a process of its own: what it reported, or that it did not live to report. */
+enum attack_ending { ATTACK_REPORTED, ATTACK_DIED, ATTACK_HUNG };
+enum attack_ending attack_conduct(const struct attack *a, const struct attack_variant *v, struct attack_result *r,
+				  int *status);
+void attack_signals(void);	/* first of all: no signal that is not the library's goes unseen */
 
 /* Reports of tries. */
 void attack_worked(struct attack_result *r);
