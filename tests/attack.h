@@ -99,6 +99,9 @@ int attack_map(struct moat_object *obj, struct moat_map *map, u32 type, u32 key,
 /* Load raw instructions with the helpers below; NULL and a message in @r. */
 struct moat_object *attack_load(const struct attack_variant *v, struct attack_result *r,
 				const struct bpf_insn *insn, u32 nr);
+/* The same for a program of @type; then data must be a packet. */
+struct moat_object *attack_load_as(enum bpf_prog_type type, const struct attack_variant *v, struct attack_result *r,
+				   const struct bpf_insn *insn, u32 nr);
 /* Run it over @data (ATTACK_SHARED bytes, changed in place); R1 points to them. */
 int attack_run(struct moat_object *obj, u64 *data, struct moat_run_opts *opts);
 /* Load, run, close. */
@@ -118,9 +121,12 @@ enum attack_helper_id {
 	HELP_COUNT,		/* (): counts calls, touches host memory */
 	HELP_CALLBACK,		/* (function, a, b): calls it back, returns what it returned */
 	HELP_HANDLE,		/* (map): the value size of a map */
+	HELP_CONTEXT,		/* (context): its first word */
+	HELP_PAUSE,		/* (): tells the host that it is here, and stays for a while */
 };
 enum leak { LEAK_STACK, LEAK_FRAME, LEAK_LOCAL, LEAK_FUNCTION };
 extern u64 helper_calls, helper_dirt;
+extern _Atomic u32 helper_pauses;
 extern volatile u64 host_local_address;		/* of a local variable in attack_run()'s frame */
 extern volatile int pwned;			/* set when attacker-chosen code ran */
 void attack_pwned(void);

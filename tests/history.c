@@ -23,6 +23,9 @@ static const struct section {
 	const u32 *nr;
 } sections[] = {
 	{ "Bounds and types that a verifier got wrong", history_bounds, &nr_history_bounds },
+	{ "Helpers: arguments and promises", history_calls, &nr_history_calls },
+	{ "Tail calls, packets, addresses", history_flow, &nr_history_flow },
+	{ "Maps", history_maps, &nr_history_maps },
 };
 
 /* Columns of the table: those of x86, which all other architectures have a part of. */

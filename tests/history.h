@@ -47,12 +47,23 @@ struct history {
 	const struct forged *forged;
 };
 
-extern const struct history history_bounds[], history_calls[], history_maps[], history_jit[];
-extern const u32 nr_history_bounds, nr_history_calls, nr_history_maps, nr_history_jit;
+extern const struct history history_bounds[], history_calls[], history_flow[], history_maps[], history_jit[];
+extern const u32 nr_history_bounds, nr_history_calls, nr_history_flow, nr_history_maps, nr_history_jit;
 
 /* The row that is being tried. */
 extern const struct history *history_now;
 
+/* For tables. */
+#define ROW(id, text, how, f, ...)	{ .cve = id, .what = text, .stop = how, .attack = { .run = f, __VA_ARGS__ } }
+#define HOLDS_BY_ITSELF			.in_none = HOLDS
+#define ABSENT(id, text, reason)	{ .cve = id, .what = text, .absent = reason }
+#define PROGRAM(insn, ...)		static const struct bpf_insn insn[] = { __VA_ARGS__ }
+#define NOTE(r, ...)			snprintf((r)->text, sizeof((r)->text), __VA_ARGS__)
+
 void history_forge(const struct attack_variant *v, struct attack_result *r);
+/* Loads @insn and runs it with @map (NULL: none), made by its attributes, in the first word of @data. */
+int history_run_with(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr,
+		     struct moat_map *map, u64 *data, struct moat_run_opts *opts);
+void history_expect(struct attack_result *r, bool good, const char *what);
 
 #endif

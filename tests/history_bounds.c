@@ -10,12 +10,12 @@
 #include "history.h"
 
 #define UNLESS(jump)		jump, EXIT	/* a bound: the rest is for when it holds */
-#define ROW(id, text, ...)	{ .cve = id, .what = text, .attack = { .run = history_forge }, \
+#define FORGED(id, text, ...)	{ .cve = id, .what = text, .attack = { .run = history_forge }, \
 				  .forged = &(const struct forged){ __VA_ARGS__ } }
 #define BODY(...)		.body = { __VA_ARGS__ }
 
 const struct history history_bounds[] = {
-ROW("CVE-2020-8835", "32-bit bounds cut out of 64-bit ones after a 32-bit jump",
+FORGED("CVE-2020-8835", "32-bit bounds cut out of 64-bit ones after a 32-bit jump",
 	.in = 2, .real = 1, BODY(
 	WORD(8, IN),
 	UNLESS(JMP_K(BPF_JGE, 8, 1, 1)),
@@ -24,7 +24,7 @@ ROW("CVE-2020-8835", "32-bit bounds cut out of 64-bit ones after a 32-bit jump",
 	UNLESS(JMP32_K(BPF_JNE, 8, 5, 1)),	/* low half believed to be 1 from here on */
 	ALU64_K(BPF_AND, 8, 2),
 	ALU64_K(BPF_RSH, 8, 1))),
-ROW("CVE-2020-27194", "OR took 64-bit bounds for 32-bit ones",
+FORGED("CVE-2020-27194", "OR took 64-bit bounds for 32-bit ones",
 	.in = 2, .real = 1, BODY(
 	WORD(8, IN),
 	UNLESS(JMP_K(BPF_JGT, 8, 0, 1)),
@@ -33,7 +33,7 @@ ROW("CVE-2020-27194", "OR took 64-bit bounds for 32-bit ones",
 	ALU64_K(BPF_OR, 8, 0),			/* low half believed to be in [1, 1] */
 	ALU32_X(BPF_MOV, 8, 8),
 	ALU64_K(BPF_RSH, 8, 1))),
-ROW("CVE-2021-3490", "AND, OR, XOR of 32 bits left no bounds where a half was known",
+FORGED("CVE-2021-3490", "AND, OR, XOR of 32 bits left no bounds where a half was known",
 	.in = 0, .in2 = 0, .real = 1, BODY(
 	WORD(8, IN),
 	ALU64_K(BPF_LSH, 8, 32),
@@ -45,14 +45,14 @@ ROW("CVE-2021-3490", "AND, OR, XOR of 32 bits left no bounds where a half was kn
 	ALU64_X(BPF_ADD, 8, 9),			/* believed to be 1 */
 	ALU32_X(BPF_MOV, 8, 8),
 	ALU64_K(BPF_XOR, 8, 1))),
-ROW("CVE-2021-31440", "a 64-bit lower bound taken for the lower half",
+FORGED("CVE-2021-31440", "a 64-bit lower bound taken for the lower half",
 	.in = 1ull << 32, .real = 1, BODY(
 	WORD(8, IN),
 	UNLESS(JMP_K(BPF_JGE, 8, 1, 1)),
 	UNLESS(JMP32_K(BPF_JLE, 8, 1, 1)),	/* low half believed to be 1; it is 0 */
 	ALU32_X(BPF_MOV, 8, 8),
 	ALU64_K(BPF_XOR, 8, 1))),
-ROW("CVE-2021-20268", "overflow of 32-bit subtraction looked for in 64 bits",
+FORGED("CVE-2021-20268", "overflow of 32-bit subtraction looked for in 64 bits",
 	.in = 0x80000000u, .real = 1, BODY(
 	WORD(8, IN),
 	ALU32_X(BPF_MOV, 8, 8),
@@ -60,14 +60,14 @@ ROW("CVE-2021-20268", "overflow of 32-bit subtraction looked for in 64 bits",
 	ALU32_K(BPF_SUB, 8, 1),			/* INT_MAX; believed to be negative still */
 	ALU32_K(BPF_RSH, 8, 31),
 	ALU64_K(BPF_XOR, 8, 1))),
-ROW("CVE-2021-3444", "32-bit modulo by 0 left the upper half as it was (run time)",
+FORGED("CVE-2021-3444", "32-bit modulo by 0 left the upper half as it was (run time)",
 	.in = 1ull << 32, .in2 = 1, .real = 1, BODY(
 	WORD(8, IN),
 	MOV_K(9, 0),
 	ALU32_X(BPF_MOD, 8, 9),
 	WORD(9, IN2),
 	ALU64_X(BPF_ADD, 8, 9))),
-ROW("CVE-2021-3600", "32-bit division looked at 64 bits of the divisor for 0 (run time)",
+FORGED("CVE-2021-3600", "32-bit division looked at 64 bits of the divisor for 0 (run time)",
 	.in = 7, .in2 = 1ull << 32, .believed = 7, .real = 8, BODY(
 	WORD(8, IN),
 	WORD(9, IN2),
@@ -77,18 +77,18 @@ ROW("CVE-2021-3600", "32-bit division looked at 64 bits of the divisor for 0 (ru
 	ALU64_X(BPF_ADD, 8, 0),
 	ALU64_K(BPF_RSH, 9, 32),
 	ALU64_X(BPF_ADD, 8, 9))),
-ROW("CVE-2021-4159", "32-bit bounds not those of the known bits after a subtraction",
+FORGED("CVE-2021-4159", "32-bit bounds not those of the known bits after a subtraction",
 	.in = 0, .real = 1, BODY(
 	WORD(8, IN),
 	ALU32_K(BPF_AND, 8, 0),
 	ALU32_K(BPF_SUB, 8, 2),			/* 0xfffffffe; the sign was taken from older bounds */
 	ALU32_K(BPF_RSH, 8, 31))),
-ROW("CVE-2021-4001", "a read-only value taken as constant, which the host changed meanwhile",
+FORGED("CVE-2021-4001", "a read-only value taken as constant, which the host changed meanwhile",
 	.real = 1, .extra = FORGED_CONSTANT, BODY(
 	WORD(9, EXTRA),
 	LDX(BPF_DW, 8, 9, 0),			/* believed to be 0, as when the program was loaded */
 	JMP_K(BPF_JEQ, 8, 0, -2))),
-ROW("CVE-2021-33200", "the mask against speculative overflow had the wrong limit",
+FORGED("CVE-2021-33200", "the mask against speculative overflow had the wrong limit",
 	.in = 1, .in2 = 1, .real = -1, BODY(
 	WORD(8, IN),
 	WORD(9, IN2),				/* the limit; 0 is right */
@@ -98,7 +98,7 @@ ROW("CVE-2021-33200", "the mask against speculative overflow had the wrong limit
 	ALU64_K(BPF_ARSH, 9, 63),
 	ALU64_X(BPF_AND, 8, 9),			/* believed to be masked away */
 	INSN(BPF_ALU64 | BPF_NEG, 8, 0, 0, 0))),	/* to the left of the value */
-ROW("CVE-2022-23222", "arithmetic on a pointer that may be NULL: NULL + 1 believed to be 0",
+FORGED("CVE-2022-23222", "arithmetic on a pointer that may be NULL: NULL + 1 believed to be 0",
 	.real = 1, .extra = FORGED_RING, BODY(
 	WORD(1, EXTRA),
 	MOV_K(2, 1 << 20),			/* more than the ring holds: NULL */
@@ -107,20 +107,20 @@ ROW("CVE-2022-23222", "arithmetic on a pointer that may be NULL: NULL + 1 believ
 	MOV_X(8, 0),
 	ALU64_K(BPF_ADD, 8, 1),
 	UNLESS(JMP_K(BPF_JEQ, 0, 0, 1)))),
-ROW("CVE-2023-2163", "a path taken for one that was looked at already, though a register differs",
+FORGED("CVE-2023-2163", "a path taken for one that was looked at already, though a register differs",
 	.in = 1, .real = 1, BODY(
 	WORD(9, IN),
 	MOV_K(8, 0),
 	JMP_K(BPF_JEQ, 9, 0, 1),
 	MOV_K(8, 1))),				/* the path that was left out */
-ROW("CVE-2023-52452", "a store at a variable place in the frame did not count for its depth",
+FORGED("CVE-2023-52452", "a store at a variable place in the frame did not count for its depth",
 	.in = 1, .real = 1, BODY(
 	WORD(8, IN),
 	UNLESS(JMP_K(BPF_JLE, 8, 8, 1)),
 	MOV_X(7, 10),
 	ALU64_K(BPF_ADD, 7, -512),
 	ST(BPF_DW, 7, 0, 0))),			/* then below and beside the frame */
-ROW("CVE-2023-52462", "half of a spilled pointer overwritten, and the rest still believed to be one", .real = 0, BODY(
+FORGED("CVE-2023-52462", "half of a spilled pointer overwritten, and the rest still believed to be one", .real = 0, BODY(
 	STX(BPF_DW, 10, 7, -16),
 	WORD(9, DISTANCE),
 	ALU64_X(BPF_ADD, 9, 7),
@@ -129,7 +129,7 @@ ROW("CVE-2023-52462", "half of a spilled pointer overwritten, and the rest still
 	STX(BPF_W, 10, 9, -12),
 	LDX(BPF_DW, 7, 10, -16),
 	MOV_K(8, 0))),
-ROW("CVE-2023-52676", "bounds of an access to the frame computed in 32 bits: a huge offset wrapped",
+FORGED("CVE-2023-52676", "bounds of an access to the frame computed in 32 bits: a huge offset wrapped",
 	.in = 0x7fffff00, .real = 0, BODY(
 	WORD(8, IN),
 	WORD(9, DISTANCE),
@@ -138,18 +138,18 @@ ROW("CVE-2023-52676", "bounds of an access to the frame computed in 32 bits: a h
 	ALU64_X(BPF_ADD, 7, 8),
 	ALU64_X(BPF_ADD, 7, 9),
 	MOV_K(8, 0))),
-ROW("CVE-2024-26589", "a variable offset on a pointer into the context (flow keys) not looked at",
+FORGED("CVE-2024-26589", "a variable offset on a pointer into the context (flow keys) not looked at",
 	.in = 1, .real = 1, BODY(
 	WORD(8, IN),
 	UNLESS(JMP_K(BPF_JLE, 8, 8, 1)),
 	MOV_X(7, 6))),
-ROW("CVE-2024-41003", "comparing two constants changed what was known of both",
+FORGED("CVE-2024-41003", "comparing two constants changed what was known of both",
 	.in = 1, .real = 1, BODY(
 	MOV_K(9, 0),
 	MOV_K(8, 1),
 	JMP_X(BPF_JSGT, 8, 9, 1),
 	MOV_K(8, 0))),				/* believed to be the only way */
-ROW("CVE-2024-53125", "a register linked to another lost its zero extension (run time)",
+FORGED("CVE-2024-53125", "a register linked to another lost its zero extension (run time)",
 	.in = 1ull << 32, .in2 = 1, .real = 1, BODY(
 	WORD(8, IN),
 	ALU32_X(BPF_MOV, 8, 8),
@@ -157,7 +157,7 @@ ROW("CVE-2024-53125", "a register linked to another lost its zero extension (run
 	UNLESS(JMP_K(BPF_JLE, 9, 8, 1)),
 	WORD(9, IN2),
 	ALU64_X(BPF_ADD, 8, 9))),
-ROW("CVE-2026-31525", "signed 32-bit division of INT_MIN had the wrong sign (run time)",
+FORGED("CVE-2026-31525", "signed 32-bit division of INT_MIN had the wrong sign (run time)",
 	.in = 0x80000000u, .in2 = 1, .real = 1, BODY(
 	WORD(8, IN),
 	INSN(BPF_ALU | BPF_K | BPF_DIV, 8, 0, 1, 2),	/* -2^30 */
@@ -168,7 +168,7 @@ ROW("CVE-2026-31525", "signed 32-bit division of INT_MIN had the wrong sign (run
 	ALU64_X(BPF_ADD, 8, 0),
 	WORD(9, IN2),
 	ALU64_X(BPF_ADD, 8, 9))),
-ROW("CVE-2026-43009", "an atomic that fetches did not count as a write to its register",
+FORGED("CVE-2026-43009", "an atomic that fetches did not count as a write to its register",
 	.in = 1, .real = 1, BODY(
 	WORD(9, IN),
 	STX(BPF_DW, 10, 9, -16),

@@ -200,3 +200,26 @@ void history_forge(const struct attack_variant *v, struct attack_result *r)
 	for (i = 0; i < ARRAY_SIZE(to); i++)
 		aim(r, &t, base, &to[i]);
 }
+
+int history_run_with(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr,
+		     struct moat_map *map, u64 *data, struct moat_run_opts *opts)
+{
+	struct moat_object *obj = attack_load(v, r, insn, nr);
+
+	*opts = (struct moat_run_opts){ 0 };
+	if (!obj)
+		return -ENOEXEC;
+	if (map && attack_map(obj, map, map->type, map->key_size, map->value_size, map->max_entries, &data[0])) {
+		attack_odd(r, "no map");
+		return -ENOEXEC;
+	}
+	return attack_run(obj, data, opts);
+}
+
+void history_expect(struct attack_result *r, bool good, const char *what)
+{
+	if (good)
+		r->contained++;
+	else
+		attack_odd(r, "%s", what);
+}
