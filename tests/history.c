@@ -26,6 +26,8 @@ static const struct section {
 	{ "Helpers: arguments and promises", history_calls, &nr_history_calls },
 	{ "Tail calls, packets, addresses", history_flow, &nr_history_flow },
 	{ "Maps", history_maps, &nr_history_maps },
+	{ "JIT compilers", history_jit, &nr_history_jit },
+	{ "Transient execution", history_transient, &nr_history_transient },
 };
 
 /* Columns of the table: those of x86, which all other architectures have a part of. */
@@ -113,7 +115,7 @@ static void old_cell(const char *cve, u32 column, char text[CELL])
 	snprintf(start, sizeof(start), "\n| %s |", cve);
 	at = old ? strstr(old, start) : NULL;
 	/* behind the CVE: what, stopped by, then the columns */
-	for (i = 0; at && i < column + 4; i++)
+	for (i = 0; at && i < column + 3; i++)
 		at = strchr(at + 2, '|');
 	if (at && strcspn(at + 2, "|\n") < CELL)
 		snprintf(text, CELL, "%.*s", (int)strcspn(at + 2, "|\n") - 1, at + 2);
@@ -166,8 +168,8 @@ static void put_head(void)
 "protects the host, a memory attack must escape, or it would show nothing; in every other mode none may.\n\n"
 "`tests/history.c` writes this page (`make attacks-table`) and fails when it is not what a run finds. A cell says\n"
 "what ended the attacker's runs, and at which BPF instructions: `cage` is memory outside the cage, `key` a page\n"
-"with another protection key, `audit` an argument of a helper, `fuel` the meter. *holds*: nothing came of it, and the\n"
-"third column says why that is so without protection too. *refused*: it does not get as far as running.\n");
+"with another protection key, `audit` an argument of a helper. *holds*: nothing came of it, and the third column\n"
+"says why that is so without protection too. *refused*: it does not get as far as running. *right*: results are those of RFC 9669.\n");
 }
 
 static void run_section(const struct section *s)

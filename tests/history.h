@@ -47,8 +47,10 @@ struct history {
 	const struct forged *forged;
 };
 
-extern const struct history history_bounds[], history_calls[], history_flow[], history_maps[], history_jit[];
-extern const u32 nr_history_bounds, nr_history_calls, nr_history_flow, nr_history_maps, nr_history_jit;
+extern const struct history history_bounds[], history_calls[], history_flow[], history_maps[],
+			    history_jit[], history_transient[];
+extern const u32 nr_history_bounds, nr_history_calls, nr_history_flow, nr_history_maps, nr_history_jit,
+		 nr_history_transient;
 
 /* The row that is being tried. */
 extern const struct history *history_now;
