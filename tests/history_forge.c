@@ -174,7 +174,7 @@ void history_forge(const struct attack_variant *v, struct attack_result *r)
 	struct attack_victim victim;
 	struct moat_run_opts opts;
 	struct target to[3];
-	u64 base;
+	u64 base, cage;
 	u32 i;
 	int err;
 
@@ -199,6 +199,12 @@ void history_forge(const struct attack_variant *v, struct attack_result *r)
 		attack_odd(r, "no address to start from: %d", err);
 	for (i = 0; i < ARRAY_SIZE(to); i++)
 		aim(r, &t, base, &to[i]);
+	/* As if the cage's base had leaked: where would it lead if it were added to all 64 bits? */
+	cage = moat_object__next_program(t.obj, NULL)->domain->cage;
+	for (i = 0; cage && i < ARRAY_SIZE(to); i++) {
+		to[i].address = (u64)to[i].seen - cage;
+		aim(r, &t, base, &to[i]);
+	}
 }
 
 int history_run_with(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr,
