@@ -58,6 +58,8 @@ struct trial {
 	u64 data[NR_WORDS];
 };
 
+static struct trial trials[2 * ATTACK_VARIANTS];	/* each with a neighbour */
+static u32 nr_trial;
 static u8 host_secret[BYTES] __attribute__((aligned(64)));
 
 /* The attack ------------------------------------------------------------------ */
@@ -163,8 +165,9 @@ static struct found best_of(struct trial *t, const char *what, u64 distance, con
 
 /* Set-up ------------------------------------------------------------------------ */
 
-static bool start(struct trial *t, const struct attack_variant *v)
+static struct trial *start(const struct attack_variant *v)
 {
+	struct trial *t = &trials[nr_trial++];
 	struct attack_result r = { 0 };
 	u64 handle;
 	u32 i;
@@ -174,7 +177,7 @@ static bool start(struct trial *t, const struct attack_variant *v)
 	if (!t->obj || attack_map(t->obj, &t->limit, BPF_MAP_TYPE_ARRAY, 4, 8, 1, &handle) ||
 	    attack_map(t->obj, &t->array, BPF_MAP_TYPE_ARRAY, 4, 4096, 1, &handle) ||
 	    attack_map(t->obj, &t->probe, BPF_MAP_TYPE_ARRAY, 4, 256 * STRIDE, 1, &handle))
-		return false;
+		return NULL;
 	t->prog = moat_object__next_program(t->obj, NULL);
 	t->limit_at = moat_host(t->limit.heap_off);
 	t->array_at = moat_host(t->array.heap_off);
@@ -183,7 +186,7 @@ static bool start(struct trial *t, const struct attack_variant *v)
 	t->data[ARRAY_AT] = t->array.heap_off;
 	t->data[PROBE_AT] = t->probe.heap_off;
 	if (getrandom(t->array_at + BEHIND, BYTES, 0) != BYTES)
-		return false;
+		return NULL;
 	/* Pages of their own, zero pages shared by none, present wherever they are mapped. */
 	for (i = 0; i < 256; i++)
 		t->probe_at[i * STRIDE] = 1;
@@ -192,9 +195,9 @@ static bool start(struct trial *t, const struct attack_variant *v)
 		t->array_at[i] = i;
 	for (i = 0; i < 256; i++)
 		if (run(t, i))
-			return false;
+			return NULL;
 	*t->limit_at = LIMIT;
-	return true;
+	return t;
 }
 
 static bool is_mode(const struct attack_variant *v, const char *name)
@@ -212,10 +215,10 @@ enum victim { OWN, HOST, NEIGHBOUR, NR_VICTIMS };
 
 static void spy(struct trial *t, struct found found[NR_VICTIMS])
 {
-	struct trial *other = calloc(1, sizeof(*other));
+	struct trial *other = start(t->variant);
 
 	memset(found, 0, NR_VICTIMS * sizeof(*found));
-	if (!CHECK(other && start(other, t->variant), "no neighbour in %s", t->variant->name))
+	if (!CHECK(other, "no neighbour in %s", t->variant->name))
 		return;
 	found[OWN] = best_of(t, "own, behind the limit", BEHIND, t->array_at + BEHIND);
 	found[HOST] = best_of(t, "the host's", (u64)host_secret - t->data[ARRAY_AT], host_secret);
@@ -226,19 +229,20 @@ static void spy(struct trial *t, struct found found[NR_VICTIMS])
 /* Does the attack work where nothing stops it?  If not, a run in another mode shows nothing. */
 static bool leaks_in_none(void)
 {
-	static struct trial t;
 	struct found found[NR_VICTIMS];
+	struct trial *t;
 	u32 i;
 
 	if (!is_mode(&attack_variants[0], "spectre"))
 		return false;
-	if (!CHECK(start(&t, &attack_variants[0]), "no program in none"))
+	t = start(&attack_variants[0]);
+	if (!CHECK(t, "no program in none"))
 		return false;
-	if (!channel_calibrate(t.probe_at)) {
+	if (!channel_calibrate(t->probe_at)) {
 		SKIP("spectre", "cached and flushed accesses take the same time here");
 		return false;
 	}
-	spy(&t, found);
+	spy(t, found);
 	for (i = 0; i < NR_VICTIMS; i++) {
 		if (found[i].bytes >= ENOUGH)
 			continue;
@@ -252,11 +256,14 @@ static bool leaks_in_none(void)
 static void confined(const struct attack_variant *v)
 {
 	static const char *const whose[] = { "its own", "the host's", "another domain's" };
-	struct trial *t = calloc(1, sizeof(*t));
 	struct found found[NR_VICTIMS];
+	struct trial *t;
 	u32 i;
 
-	if (!is_mode(v, v->name) || !CHECK(t && start(t, v), "no program in %s", v->name))
+	if (!is_mode(v, v->name))
+		return;
+	t = start(v);
+	if (!CHECK(t, "no program in %s", v->name))
 		return;
 	spy(t, found);
 	if (found[OWN].bytes < ENOUGH) {
