@@ -57,6 +57,8 @@ tests: $(call in,$(TESTS:%=tests/%)) $(BPF)	## build the test programs
 
 bless: $(BUILD)/tests/golden	## rewrite the expected code of disasm-tests/golden, to be reviewed
 	@$< --bless
+attacks-table: $(call in,tests/history) $(BUILD)/.deps-check	## rewrite docs/attacks.md by what attacks do, in a VM those on PKU
+	@$(RUNNER) $< --update && $(if $(CROSS),:,BUILD=$(BUILD) tests/vm/attacks-table.sh)
 style:	## checkpatch where there is one
 	@build-support/style.sh
 help:	## this list
@@ -104,6 +106,6 @@ $(BUILD)/examples/traffic.pcap: examples/capture.py
 
 include tests/kernel-vm/build.mk kernel/vm/targets.mk
 -include install.mk
-.PHONY: all demo check check-vm asan fuzz kcheck kernel bench bench-check bench-counts examples tests bless style help clean
+.PHONY: all demo check attacks-table check-vm asan fuzz kcheck kernel bench bench-check bench-counts examples tests bless style help clean
 .SECONDARY:
 -include $(shell find $(BUILD) \( -name sysroot -o -path "$(BUILD)/linux-*" -o -path "$(BUILD)/kernel-*" -o -path "$(BUILD)/vm-*" \) -prune -o -name "*.d" -type f -print 2>/dev/null)

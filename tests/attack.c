@@ -7,6 +7,7 @@
 u64 attack_secret[PAGE / 8] __attribute__((aligned(PAGE)));
 u64 attack_canary[PAGE / 8] __attribute__((aligned(PAGE)));
 u64 helper_calls, helper_dirt;
+_Atomic u32 helper_pauses;
 volatile u64 host_local_address;
 volatile int pwned;
 
@@ -33,6 +34,20 @@ void attack_odd(struct attack_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void note_place(struct attack_result *r, const struct moat_fault *f)
+{
+	u32 i;
+
+	for (i = 0; i < r->nr_place; i++)
+		if (r->place[i].kind == f->kind && r->place[i].insn == f->insn)
+			return;
+	if (i == ATTACK_PLACES)
+		return;
+	r->place[i].kind = f->kind;
+	r->place[i].insn = f->insn;
+	r->nr_place++;
+}
+
 void attack_stopped(struct attack_result *r, int err, const struct moat_fault *f, u32 kinds)
 {
 	char text[160];
@@ -46,6 +61,7 @@ void attack_stopped(struct attack_result *r, int err, const struct moat_fault *f
 		return;
 	}
 	r->kinds |= 1u << f->kind;
+	note_place(r, f);
 	if (kinds & 1u << f->kind)
 		r->contained++;
 	else
@@ -156,6 +172,18 @@ static u64 help_handle(u64 map)
 	return ((struct moat_map *)map)->value_size;
 }
 
+static u64 help_context(u64 context)
+{
+	return *(const u64 *)context;
+}
+
+static u64 help_pause(void)
+{
+	helper_pauses++;
+	usleep(20000);
+	return 0;
+}
+
 #define FN(f)	((__u64 (*)(void))(void (*)(void))(f))
 #define ROW(number, f, ...)	{ .id = number, .name = "test_" #f, .fn = FN(help_##f), .arg = { __VA_ARGS__ } }
 
@@ -170,6 +198,8 @@ static const struct moat_helper helpers[] = {
 	ROW(HELP_COUNT, count, { MOAT_ARG_NONE }),
 	ROW(HELP_CALLBACK, callback, { MOAT_ARG_CALLBACK }, { MOAT_ARG_SCALAR }, { MOAT_ARG_SCALAR }),
 	ROW(HELP_HANDLE, handle, { MOAT_ARG_MAP }),
+	ROW(HELP_CONTEXT, context, { MOAT_ARG_CTX }),
+	ROW(HELP_PAUSE, pause, { MOAT_ARG_NONE }),
 };
 
 /* Programs ----------------------------------------------------------------------- */
@@ -184,8 +214,8 @@ bool attack_is_based(const struct attack_variant *v)
 	return v->mode == MOAT_MODE_BASEREG || v->mode == MOAT_MODE_PKU_BASEREG;
 }
 
-struct moat_object *attack_load(const struct attack_variant *v, struct attack_result *r,
-				const struct bpf_insn *insn, u32 nr)
+struct moat_object *attack_load_as(enum bpf_prog_type type, const struct attack_variant *v, struct attack_result *r,
+				   const struct bpf_insn *insn, u32 nr)
 {
 	MOAT_OPEN_OPTS(opts, .name = "attack", .base_form = v->form, .helpers = helpers, .nr_helpers = ARRAY_SIZE(helpers));
 	struct moat_object *obj;
@@ -194,13 +224,21 @@ struct moat_object *attack_load(const struct attack_variant *v, struct attack_re
 	opts.mode = v->mode;
 	opts.unmetered = v->unmetered;
 	obj = moat_object__open_insns(insn, nr, &opts);
-	err = obj ? moat_object__load(obj) : -errno;
+	err = obj ? moat_program__set_type(moat_object__next_program(obj, NULL), type) : -errno;
+	if (!err)
+		err = moat_object__load(obj);
 	if (!err)
 		return obj;
 	moat_object__close(obj);
 	if (r)
 		attack_odd(r, "the program does not load: %s", strerror(-err));
 	return NULL;
+}
+
+struct moat_object *attack_load(const struct attack_variant *v, struct attack_result *r,
+				const struct bpf_insn *insn, u32 nr)
+{
+	return attack_load_as(BPF_PROG_TYPE_UNSPEC, v, r, insn, nr);
 }
 
 int attack_run(struct moat_object *obj, u64 *data, struct moat_run_opts *opts)

@@ -34,10 +34,22 @@ struct attack_variant {
 	bool unmetered;		/* set by attacks on the metering */
 };
 
+/* Every way to run a program that is tried; the first is mode none. */
+#if defined(__x86_64__)
+#define ATTACK_VARIANTS	6
+#else
+#define ATTACK_VARIANTS	4
+#endif
+extern const struct attack_variant attack_variants[ATTACK_VARIANTS];
+
+#define ATTACK_PLACES	8
+
 /* One process's account. */
 struct attack_result {
 	u32 worked, contained, odd;
 	u32 kinds;		/* of faults seen */
+	u32 nr_place;		/* different places of faults, the first ones */
+	struct { u8 kind; u32 insn; } place[ATTACK_PLACES];
 	char odd_text[256];	/* the first odd one */
 	char text[64];		/* what is worth a note in the table */
 };
@@ -55,6 +67,12 @@ struct attack {
 
 extern const struct attack attack_memory[], attack_helper[], attack_flow[], attack_host[];
 extern const u32 nr_attack_memory, nr_attack_helper, nr_attack_flow, nr_attack_host;
+
+/* In a process of its own: what it reported, or that it did not live to report. */
+enum attack_ending { ATTACK_REPORTED, ATTACK_DIED, ATTACK_HUNG };
+enum attack_ending attack_conduct(const struct attack *a, const struct attack_variant *v, struct attack_result *r,
+				  int *status);
+void attack_signals(void);	/* first of all: no signal that is not the library's goes unseen */
 
 /* Reports of tries. */
 void attack_worked(struct attack_result *r);
@@ -81,6 +99,9 @@ int attack_map(struct moat_object *obj, struct moat_map *map, u32 type, u32 key,
 /* Load raw instructions with the helpers below; NULL and a message in @r. */
 struct moat_object *attack_load(const struct attack_variant *v, struct attack_result *r,
 				const struct bpf_insn *insn, u32 nr);
+/* The same for a program of @type; then data must be a packet. */
+struct moat_object *attack_load_as(enum bpf_prog_type type, const struct attack_variant *v, struct attack_result *r,
+				   const struct bpf_insn *insn, u32 nr);
 /* Run it over @data (ATTACK_SHARED bytes, changed in place); R1 points to them. */
 int attack_run(struct moat_object *obj, u64 *data, struct moat_run_opts *opts);
 /* Load, run, close. */
@@ -100,9 +121,12 @@ enum attack_helper_id {
 	HELP_COUNT,		/* (): counts calls, touches host memory */
 	HELP_CALLBACK,		/* (function, a, b): calls it back, returns what it returned */
 	HELP_HANDLE,		/* (map): the value size of a map */
+	HELP_CONTEXT,		/* (context): its first word */
+	HELP_PAUSE,		/* (): tells the host that it is here, and stays for a while */
 };
 enum leak { LEAK_STACK, LEAK_FRAME, LEAK_LOCAL, LEAK_FUNCTION };
 extern u64 helper_calls, helper_dirt;
+extern _Atomic u32 helper_pauses;
 extern volatile u64 host_local_address;		/* of a local variable in attack_run()'s frame */
 extern volatile int pwned;			/* set when attacker-chosen code ran */
 void attack_pwned(void);

@@ -8,95 +8,16 @@
  * hang or a signal that nobody expected count as the attacker's success.
  */
 #include <getopt.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "attack.h"
 #include "check.h"
 
-#define SECONDS	30
-
-static const struct attack_variant variants[] = {
-	{ MOAT_MODE_NONE, 0, "none" },
-	{ MOAT_MODE_BASEREG, 1, "basereg/register" },
-#if defined(__x86_64__)
-	{ MOAT_MODE_BASEREG, 2, "basereg/segment" },
-	{ MOAT_MODE_PKU, 0, "pku" },
-	{ MOAT_MODE_PKU_BASEREG, 1, "pku+basereg/register" },
-	{ MOAT_MODE_PKU_BASEREG, 2, "pku+basereg/segment" },
-#elif defined(__aarch64__)
-	{ MOAT_MODE_PKU, 0, "poe" },
-	{ MOAT_MODE_PKU_BASEREG, 1, "poe+basereg" },
-#endif
-};
-
-static const char *missing[ARRAY_SIZE(variants)];	/* why a variant does not run here */
-static bool hidden[ARRAY_SIZE(variants)];		/* not asked for: no column */
+static const char *missing[ATTACK_VARIANTS];	/* why a variant does not run here */
+static bool hidden[ATTACK_VARIANTS];		/* not asked for: no column */
 static bool markdown;
 static const char *only;
 static const char *no_end;				/* why there is no memory around 4 GiB */
-
-/* One process ---------------------------------------------------------------- */
-
-static void unexpected(int sig)
-{
-	_exit(99);
-}
-
-static _Noreturn void child(const struct attack *a, const struct attack_variant *v, int to)
-{
-	static const struct rlimit no_core;
-	struct attack_result r = { 0 };
-	u32 i;
-
-	setrlimit(RLIMIT_CORE, &no_core);
-	alarm(SECONDS);
-	moat_set_print(NULL);
-	for (i = 0; i < 512; i++) {
-		attack_secret[i] = SECRET;
-		attack_canary[i] = SECRET;
-	}
-	if (moat_heap_detach() || moat_code_detach())
-		attack_odd(&r, "no memory of its own");
-	else
-		a->run(v, &r);
-	for (i = 0; i < 512; i++)
-		if (attack_secret[i] != SECRET || attack_canary[i] != SECRET)
-			attack_odd(&r, "host memory is not what it was");
-	_exit(write(to, &r, sizeof(r)) != sizeof(r));
-}
-
-enum ending { REPORTED, DIED, HUNG };
-
-static enum ending conduct(const struct attack *a, const struct attack_variant *v, struct attack_result *r, int *status)
-{
-	ssize_t n;
-	int fd[2];
-	pid_t pid;
-
-	if (pipe(fd)) {
-		attack_odd(r, "no pipe");
-		return REPORTED;
-	}
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		close(fd[0]);
-		child(a, v, fd[1]);
-	}
-	close(fd[1]);
-	n = read(fd[0], r, sizeof(*r));
-	close(fd[0]);
-	if (pid < 0 || waitpid(pid, status, 0) != pid) {
-		attack_odd(r, "no process");
-		return REPORTED;
-	}
-	if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGALRM)
-		return HUNG;
-	return n == sizeof(*r) && !*status ? REPORTED : DIED;
-}
 
 /* The table -------------------------------------------------------------------- */
 
@@ -117,13 +38,13 @@ static bool judge(const struct attack *a, const struct attack_variant *v, char *
 	bool none = v->mode == MOAT_MODE_NONE, success;
 	struct attack_result r = { 0 };
 	int status = 0;
-	enum ending end = conduct(a, v, &r, &status);
+	enum attack_ending end = attack_conduct(a, v, &r, &status);
 	char kinds[64];
 
-	success = end != REPORTED || r.worked;
+	success = end != ATTACK_REPORTED || r.worked;
 	kinds_text(kinds, sizeof(kinds), r.kinds);
-	if (end != REPORTED)
-		snprintf(text, size, end == HUNG ? "host hangs" : "host dies");
+	if (end != ATTACK_REPORTED)
+		snprintf(text, size, end == ATTACK_HUNG ? "host hangs" : "host dies");
 	else if (r.odd)
 		snprintf(text, size, "unclear");
 	else if (r.worked)
@@ -132,18 +53,18 @@ static bool judge(const struct attack *a, const struct attack_variant *v, char *
 		snprintf(text, size, none ? "holds%s" : "contained%s", kinds);
 	snprintf(fail, fsize, "%s; %u worked, %u contained, %u odd (%s), status %#x", text, r.worked, r.contained, r.odd,
 		 r.odd_text, status);
-	if (end == REPORTED && r.odd)
+	if (end == ATTACK_REPORTED && r.odd)
 		return false;
-	if (end == REPORTED && !r.worked && !r.contained)
+	if (end == ATTACK_REPORTED && !r.worked && !r.contained)
 		return false;
 	if (none && a->in_none == WORKS)
-		return end == REPORTED ? r.worked && (a->some || !r.contained) : a->may_die;
+		return end == ATTACK_REPORTED ? r.worked && (a->some || !r.contained) : a->may_die;
 	return !success;
 }
 
 static const char *skipped(const struct attack *a, u32 i)
 {
-	const struct attack_variant *v = &variants[i];
+	const struct attack_variant *v = &attack_variants[i];
 
 	if (v->mode == MOAT_MODE_NONE && a->in_none == MEANINGLESS)
 		return "-";
@@ -165,15 +86,15 @@ static void run_attack(const struct attack *a)
 		return;
 	}
 	printf(markdown ? "| %s |" : "%-36s", a->name);
-	for (i = 0; i < ARRAY_SIZE(variants); i++) {
+	for (i = 0; i < ATTACK_VARIANTS; i++) {
 		if (hidden[i])
 			continue;
 		skip = skipped(a, i);
 		if (skip)
 			snprintf(text, sizeof(text), "%s", skip);
 		else
-			CHECK(judge(a, &variants[i], text, sizeof(text), fail, sizeof(fail)), "%s in %s: %s", a->name,
-			      variants[i].name, fail);
+			CHECK(judge(a, &attack_variants[i], text, sizeof(text), fail, sizeof(fail)), "%s in %s: %s", a->name,
+			      attack_variants[i].name, fail);
 		printf(markdown ? " %s |" : " %-24s", text);
 		fflush(stdout);
 	}
@@ -203,11 +124,11 @@ static void print_head(void)
 	u32 i;
 
 	printf(markdown ? "| attack |" : "%-36s", "");
-	for (i = 0; i < ARRAY_SIZE(variants); i++)
+	for (i = 0; i < ATTACK_VARIANTS; i++)
 		if (!hidden[i])
-			printf(markdown ? " %s |" : " %-24s", variants[i].name);
+			printf(markdown ? " %s |" : " %-24s", attack_variants[i].name);
 	printf(markdown ? "\n|---|" : "\n");
-	for (i = 0; markdown && i < ARRAY_SIZE(variants); i++)
+	for (i = 0; markdown && i < ATTACK_VARIANTS; i++)
 		printf(hidden[i] ? "" : "---|");
 	printf(markdown ? "\n" : "");
 }
@@ -261,18 +182,15 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	map_around_4g();
-	signal(SIGSEGV, unexpected);
-	signal(SIGBUS, unexpected);
-	signal(SIGILL, unexpected);
-	signal(SIGTRAP, unexpected);
-	for (i = 0; i < ARRAY_SIZE(variants); i++) {
+	attack_signals();
+	for (i = 0; i < ATTACK_VARIANTS; i++) {
 		const char *why = NULL;
 
-		hidden[i] = mode && !strstr(variants[i].name, mode);
-		if (hidden[i] || !moat_mode_enforced(variants[i].mode, &why))
+		hidden[i] = mode && !strstr(attack_variants[i].name, mode);
+		if (hidden[i] || !moat_mode_enforced(attack_variants[i].mode, &why))
 			continue;
 		missing[i] = why ?: "unknown reason";
-		SKIP(variants[i].name, missing[i]);
+		SKIP(attack_variants[i].name, missing[i]);
 	}
 	print_head();
 	run_all(attack_memory, nr_attack_memory);

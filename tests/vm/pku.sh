@@ -14,9 +14,9 @@ fi
 
 log=$build/vm/pku.log
 mkdir -p "$build/vm"
-files="tests/vm/guest.sh $build/moat"
+files="tests/vm/guest.sh docs/attacks.md $build/moat"
 programs=
-for program in "$build"/tests/isa "$build"/tests/attacks "$build"/tests/diff "$build"/tests/runtime_*; do
+for program in "$build"/tests/isa "$build"/tests/attacks "$build"/tests/history "$build"/tests/diff "$build"/tests/runtime_*; do
 	case $program in
 	*.[doa])	continue ;;
 	esac
