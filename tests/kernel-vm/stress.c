@@ -81,14 +81,14 @@ static void *call(void *arg)
 {
 	int prog = object_prog(tails, "caller");
 	u8 packet[64] = { 0 };
-	u32 ret;
+	bool right = true;
+	u32 ret = 0;
 
-	while (more()) {
-		if (!CHECK(!sys_run(prog, packet, sizeof(packet), 50, &ret) && (ret == 100 || (ret >= 1 && ret <= 3)),
-			   "caller returned %u", ret))
-			break;
+	while (right && more()) {
+		right = !sys_run(prog, packet, sizeof(packet), 50, &ret) && (ret == 100 || (ret >= 1 && ret <= 3));
 		runs += 50;
 	}
+	CHECK(right, "caller returned %u", ret);
 	return NULL;
 }
 
@@ -113,16 +113,17 @@ static void *hook(void *arg)
 
 static void *call_hooked(void *arg)
 {
-	int prog = object_prog(arg, "before_1");
+	int prog = object_prog(arg, "before_1"), err = 0;
+	u32 ret = 0;
 
-	while (more()) {
+	while (!err && !ret && more()) {
 		LIBBPF_OPTS(bpf_test_run_opts, opts);
 
-		if (!CHECK(!bpf_prog_test_run_opts(prog, &opts) && !opts.retval, "the traced functions: %s, %u",
-			   strerror(errno), opts.retval))
-			break;
+		err = bpf_prog_test_run_opts(prog, &opts);
+		ret = opts.retval;
 		runs++;
 	}
+	CHECK(!err && !ret, "the traced functions: %s, %u", strerror(-err), ret);
 	return NULL;
 }
 
