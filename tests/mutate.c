@@ -2,7 +2,7 @@
 /*
  * Good images, broken: the checker refuses every mutant that is no longer confined.
  *
- *	mutate [--count N]	mutants of each architecture
+ *	mutate [--count N]	mutants of each architecture; or N in the environment's MUTANTS
  *
  * Nobody can list what breaks an invariant; so it is the survivors that are
  * explained, each of them, by a second reading of the code (reading.h) that
@@ -369,7 +369,11 @@ static void mutate(const struct moat_arch *arch, u32 count)
 
 int main(int argc, char **argv)
 {
-	u32 count = argc == 3 && !strcmp(argv[1], "--count") ? strtoul(argv[2], NULL, 0) : 100000;
+	const char *fewer = getenv("MUTANTS");
+	u32 count = fewer ? strtoul(fewer, NULL, 0) : 100000;
+
+	if (argc == 3 && !strcmp(argv[1], "--count"))
+		count = strtoul(argv[2], NULL, 0);
 
 	survivor = calloc(MAX_SURVIVORS, sizeof(*survivor));
 	mutate(&x64_arch, count);
