@@ -8,7 +8,7 @@ PREFIX	?= /usr/local
 CFLAGS	?= $(if $(DEBUG)$(SAN),-O1,-O2) -g
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN:1=address,undefined) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 WARN	:= -std=gnu11 -Wall -Wextra -Werror -Wenum-conversion -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes
-ALLCFLAGS = $(WARN) -Iinclude -D_GNU_SOURCE $(if $(DEBUG)$(SAN),-DMOAT_DEBUG) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fPIC -fvisibility=hidden -MMD -MP
+ALLCFLAGS = $(WARN) -Iinclude -D_GNU_SOURCE $(if $(DEBUG)$(SAN),-DMOAT_DEBUG_BUILD) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -fPIC -fvisibility=hidden -MMD -MP
 LINK	= $(CC) $(SANITIZE) $(LDFLAGS)
 LIBS	:= -lbpf -lelf -lurcu-memb -lpthread
 BPFFLAGS := -target bpf -O2 -g -mcpu=v3 -fdebug-compilation-dir=. -Wall -Werror -I/usr/include/$(shell uname -m)-linux-gnu

@@ -7,7 +7,7 @@
 bool moat_verify_wanted(const struct moat_object *obj)
 {
 	const char *asked = getenv("MOAT_VERIFY");
-#ifdef MOAT_DEBUG
+#ifdef MOAT_DEBUG_BUILD
 	bool unasked = true;
 #else
 	bool unasked = false;
