@@ -83,6 +83,10 @@ void cli_option_reset(void);
 bool cli_number(const char *text, u64 max, u64 *value);
 /* A mode's name, or "auto"; tells the names there are on error. */
 int cli_mode(const char *command, const char *text, enum moat_mode *mode);
+/* The same, for commands about code of either architecture: pku and poe are one mode. */
+int cli_mode_either(const char *command, const char *text, enum moat_mode *mode);
+/* What @mode is called on @arch ("x86", "arm64"); NULL: here. */
+const char *cli_mode_name(const char *arch, enum moat_mode mode);
 /* "register" or "segment", as struct moat_open_opts wants it. */
 int cli_base_form(const char *command, const char *text, u8 *form);
 

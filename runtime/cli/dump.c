@@ -40,38 +40,6 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* The gate modes have a name on each architecture; a dump may be for the other one. */
-static const struct {
-	enum moat_mode mode;
-	const char *x86, *arm64;
-} gate_modes[] = {
-	{ MOAT_MODE_PKU, "pku", "poe" },
-	{ MOAT_MODE_PKU_BASEREG, "pku+basereg", "poe+basereg" },
-};
-
-static int set_mode(struct dump_args *dump, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(gate_modes); i++) {
-		if (strcmp(name, gate_modes[i].x86) && strcmp(name, gate_modes[i].arm64))
-			continue;
-		dump->mode = gate_modes[i].mode;
-		return CLI_OK;
-	}
-	return cli_mode("dump", name, &dump->mode);
-}
-
-static const char *mode_name(const struct dump_args *dump, enum moat_mode mode)
-{
-	size_t i;
-
-	for (i = 0; dump->arch && i < ARRAY_SIZE(gate_modes); i++)
-		if (gate_modes[i].mode == mode)
-			return strcmp(dump->arch, "arm64") ? gate_modes[i].x86 : gate_modes[i].arm64;
-	return moat_mode_name(mode);
-}
-
 static int set_arch(struct dump_args *dump, const char *name)
 {
 	if (strcmp(name, "x86") && strcmp(name, "arm64"))
@@ -87,7 +55,7 @@ static int set_option(struct dump_args *dump, int c)
 		dump->program = optarg;
 		break;
 	case OPT_ISOLATION:
-		return set_mode(dump, optarg);
+		return cli_mode_either("dump", optarg, &dump->mode);
 	case OPT_ARCH:
 		return set_arch(dump, optarg);
 	case OPT_BASE:
@@ -264,7 +232,7 @@ static int dump_object(const struct dump_args *dump, struct moat_object *obj)
 	status = cli_load(obj);
 	if (status)
 		return status;
-	isolation = mode_name(dump, moat_object__mode(obj));
+	isolation = cli_mode_name(dump->arch, moat_object__mode(obj));
 	all = cli.json ? json_object_new_array() : NULL;
 	if (prog) {
 		status = dump_program(dump, prog, isolation, all);

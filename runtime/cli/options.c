@@ -87,6 +87,38 @@ int cli_mode(const char *command, const char *text, enum moat_mode *mode)
 	return cli_usage(command, "unknown isolation mode '%s'; there are: %s", text, names);
 }
 
+/* The gate modes have a name on each architecture; code may be for the other one. */
+static const struct {
+	enum moat_mode mode;
+	const char *x86, *arm64;
+} gate_modes[] = {
+	{ MOAT_MODE_PKU, "pku", "poe" },
+	{ MOAT_MODE_PKU_BASEREG, "pku+basereg", "poe+basereg" },
+};
+
+int cli_mode_either(const char *command, const char *text, enum moat_mode *mode)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(gate_modes); i++) {
+		if (strcmp(text, gate_modes[i].x86) && strcmp(text, gate_modes[i].arm64))
+			continue;
+		*mode = gate_modes[i].mode;
+		return CLI_OK;
+	}
+	return cli_mode(command, text, mode);
+}
+
+const char *cli_mode_name(const char *arch, enum moat_mode mode)
+{
+	size_t i;
+
+	for (i = 0; arch && i < ARRAY_SIZE(gate_modes); i++)
+		if (gate_modes[i].mode == mode)
+			return strcmp(arch, "arm64") ? gate_modes[i].x86 : gate_modes[i].arm64;
+	return moat_mode_name(mode);
+}
+
 int cli_base_form(const char *command, const char *text, u8 *form)
 {
 	if (!strcmp(text, "register"))

@@ -73,22 +73,13 @@ static int set_number(struct verify_args *args, int c)
 	return CLI_OK;
 }
 
-static int set_mode(struct verify_args *args, const char *name)
-{
-	if (!strncmp(name, "poe", 3)) {
-		args->mode = name[3] ? MOAT_MODE_PKU_BASEREG : MOAT_MODE_PKU;
-		return !name[3] || !strcmp(name + 3, "+basereg") ? CLI_OK : cli_mode("verify", name, &args->mode);
-	}
-	return cli_mode("verify", name, &args->mode);
-}
-
 static int set_option(struct verify_args *args, int c)
 {
 	switch (c) {
 	case 'p':	args->program = optarg; return CLI_OK;
 	case 'o':	args->output = optarg; return CLI_OK;
 	case OPT_IMAGE:	args->image = optarg; return CLI_OK;
-	case OPT_ISOLATION: return set_mode(args, optarg);
+	case OPT_ISOLATION: return cli_mode_either("verify", optarg, &args->mode);
 	case OPT_BASE:	return cli_base_form("verify", optarg, &args->form);
 	case OPT_ARCH:
 		args->arch = optarg;
@@ -107,7 +98,7 @@ static void tell(struct verify_args *args, const char *name, const char *arch, e
 	args->checked++;
 	args->refused += !accepted;
 	if (!cli.json) {
-		printf("%s: %s %s: %u bytes: %s", name, arch, moat_mode_name(mode), bytes, accepted ? "accepted" : "refused");
+		printf("%s: %s %s: %u bytes: %s", name, arch, cli_mode_name(arch, mode), bytes, accepted ? "accepted" : "refused");
 		if (c && !accepted)
 			printf(" at 0x%x: %s", c->at, c->why);
 		printf("\n");
@@ -116,7 +107,7 @@ static void tell(struct verify_args *args, const char *name, const char *arch, e
 	o = json_object_new_object();
 	json_object_object_add(o, "name", json_object_new_string(name));
 	json_object_object_add(o, "arch", json_object_new_string(arch));
-	json_object_object_add(o, "isolation", json_object_new_string(moat_mode_name(mode)));
+	json_object_object_add(o, "isolation", json_object_new_string(cli_mode_name(arch, mode)));
 	json_object_object_add(o, "bytes", json_object_new_int64(bytes));
 	json_object_object_add(o, "accepted", json_object_new_boolean(accepted));
 	if (c && !accepted) {
