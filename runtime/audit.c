@@ -245,7 +245,8 @@ static void pay(struct moat_run *run, const struct moat_call_gate *g, u64 bytes)
 	run->frame.fuel -= steps;
 }
 
-static inline bool compare(const struct moat_bounds *b, u64 v)
+/* 1 if @v is as proved, or 0: numbers, to be combined without branches. */
+static inline u32 compare(const struct moat_bounds *b, u64 v)
 {
 	return (v - b->min <= b->span) & ((v & b->mask) == b->value);
 }
