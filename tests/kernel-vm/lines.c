@@ -194,13 +194,17 @@ int main(void)
 		"lines", "calls", "examples/dissect", "examples/firewall", "examples/rewrite",
 	};
 	struct program *p = malloc(sizeof(*p));
+	long harden = sys_read_number("net/core/bpf_jit_harden");
+	char why[96];
 	size_t i;
 
 	if (!CHECK(p, "no memory"))
 		return check_done();
-	blinded = sys_read_number("net/core/bpf_jit_harden") > 0;
-	if (blinded)
-		SKIP("numbers of lines, symbols", "constants are blinded and symbols hidden (bpf_jit_harden)");
+	blinded = harden > 0;
+	if (blinded) {
+		snprintf(why, sizeof(why), "net.core.bpf_jit_harden is %ld: constants blinded, symbols hidden", harden);
+		SKIP("numbers of lines, symbols", why);
+	}
 	for (i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		check_object(objects[i], p);
 	free(p);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -20,6 +21,18 @@
 #define SYS_FUNCTIONS	512
 
 char sys_log[SYS_LOG];
+
+/*
+ * Have all pages of the program's own data from the start.  QEMU 7.2 loses the flags when SETcc stores to a page that
+ * is not there yet (seen with SETG after TEST, with no BPF at all): once the page is there it runs again, and stores what
+ * an earlier instruction's flags say.  A variable that became true like that had "lines" skip what it is there for.
+ */
+__attribute__((__constructor__))
+static void have_all_pages(void)
+{
+	if (mlockall(MCL_CURRENT))
+		fprintf(stderr, "memory cannot be locked: %s\n", strerror(errno));
+}
 
 static int compare_u32(const void *a, const void *b)
 {
