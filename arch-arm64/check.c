@@ -10,11 +10,23 @@
 
 #define TRAP		0xd4200000
 
+/*
+ * Is this the host's access to a field of its frame?  Where nothing confines
+ * the program, it may use the address that it finds in R3: then only what
+ * moves a register that it cannot name is the host's.
+ */
+static bool is_frame_access(const struct moat_walk *w, const struct ins *in)
+{
+	u32 trusted = REGS(REG_FRAME, REG_CAGE) | REG(REG_FUEL_LEAF) | REG(REG_CAGE_LEAF);
+
+	return w->s.holds[in->rn] == H_FRAME && (!w->lax || trusted & REG(in->rd));
+}
+
 static bool mem(struct moat_walk *w, const struct ins *in)
 {
 	if (in->rn == REG_31)
 		return a64_check_slot(w, in);
-	if (w->s.holds[in->rn] == H_FRAME)
+	if (is_frame_access(w, in))
 		return a64_check_frame(w, in);
 	return a64_check_memory(w, in);
 }

@@ -146,13 +146,25 @@ static bool copy(struct moat_walk *w, u32 to, u32 from)
 	return x64_check_hold(w, to, h, w->value[from]);
 }
 
+/*
+ * Is this the host's access to a field of its frame?  Where nothing confines
+ * the program, it may use the address that it finds in R3: then only what
+ * moves a register that it cannot name is the host's.
+ */
+static bool is_frame_access(const struct moat_walk *w, const struct ins *in)
+{
+	if (in->base == NO_REG || in->gs || w->s.holds[in->base] != H_FRAME)
+		return false;
+	return !w->lax || in->reg == RBP || in->reg == R9;
+}
+
 bool x64_check_mov(struct moat_walk *w, const struct ins *in)
 {
 	u32 from = in->reg;
 
 	if (in->mem && in->base == RSP)
 		return x64_check_slot(w, in);
-	if (in->mem && in->base != NO_REG && w->s.holds[in->base] == H_FRAME && !in->gs)
+	if (in->mem && is_frame_access(w, in))
 		return x64_check_frame(w, in);
 	if (in->mem)
 		return x64_check_plain(w, in);

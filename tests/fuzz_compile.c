@@ -25,9 +25,9 @@
 #define FLAG_PLAIN	0x80
 #define FLAG_REPAIR	0x08
 #define FLAG_DISTANT	0x10	/* the host's functions are out of reach */
-#define FLAG_KERNEL	0x20	/* an image for the kernel, mode none; then also: */
+#define FLAG_KERNEL	0x20	/* an image for the kernel, mode none */
 #define FLAG_A64	0x40	/* for arm64 */
-#define FLAG_TAILS	0x80	/* tail calls may lead in */
+#define FLAG_TAILS	0x80	/* kernel: tail calls may lead in */
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes);
 
@@ -228,22 +228,19 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 		return 0;
 	host = data[1] & FLAG_DISTANT ? PC << 20 : PC + 0x100000;
 	opt = (struct moat_options) {
-		.arch = &x64_arch, .mode = data[0] & 3, .form = (data[0] >> 2 & 3) % 3, .cpu = data[1] & 7,
+		.arch = data[1] & FLAG_A64 ? &a64_arch : &x64_arch, .mode = data[0] & 3 ?: MOAT_MODE_PKU_BASEREG, .form = (data[0] >> 2 & 3) % 3, .cpu = data[1] & 7,
 		.entry_args = data[0] & FLAG_ARGS ? 2 : 1, .fuel = data[0] & FLAG_FUEL,
 		.far_calls = data[0] & FLAG_FAR, .plain = data[0] & FLAG_PLAIN,
 		.host_rights = 0x55555554, .domain_rights = 0x55555551, .call = host, .tail = host + 8, .packet = host + 16,
-		.known = known, .callee = callee, .inlined = inlined, .arg = &host, .log = { .line = line },
+		.known = known, .callee = callee, .inlined = inlined, .check = moat_verify_image, .arg = &host,
+		.log = { .line = line },
 	};
-	/* In mode none the checker takes what a program reads through a register that it never set for the host's. */
-	if (opt.mode >= MOAT_MODE_BASEREG)
-		opt.check = moat_verify_image;
 	for_kernel = data[1] & FLAG_KERNEL;
 	if (for_kernel) {
 		kernel = kernel_for(data);
 		opt.kernel = &kernel;
 		opt.mode = MOAT_MODE_NONE;
 		opt.form = MOAT_BASE_AUTO;
-		opt.arch = data[1] & FLAG_A64 ? &a64_arch : &x64_arch;
 	}
 	insn = program(data + 2, bytes - 2, data[1] & FLAG_REPAIR, &len);
 	check_texts(insn, len);

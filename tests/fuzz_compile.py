@@ -76,7 +76,8 @@ os.makedirs(directory, exist_ok=True)
 for number, (name, program) in enumerate(sorted(programs.items())):
     for mode in range(4):
         form = (1 + number % 2) << 2
-        options = bytes((mode | form | 0x10 | 0x20 | 0x40, number % 8 | (8 if number % 3 == 0 else 0)))
+        arch = 0x40 if number % 4 == 0 else 0   # with the base in a register
+        options = bytes((mode | form | 0x10 | 0x20 | 0x40, number % 8 | arch | (8 if number % 3 == 0 else 0)))
         with open(os.path.join(directory, "%s-%d" % (name, mode)), "wb") as f:
             f.write(options + program)
     for arch in (0x00, 0x40):
