@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "gate.h"
+#include "verify_gates.h"
 
 /* At most these many per slot, and a few for entries and tables. */
 u32 moat_marks_for(u32 len)
@@ -142,8 +143,7 @@ static bool program_writes(const struct moat_program *prog)
 	return false;
 }
 
-/* Copy what outlives the workspace. */
-static int keep(struct moat_image *img, const struct moat *jit)
+int moat_image_keep(struct moat_image *img, const struct moat *jit)
 {
 	u32 i;
 
@@ -159,10 +159,10 @@ static int keep(struct moat_image *img, const struct moat *jit)
 		img->slot[i] = jit->slot[i].start;
 	img->writes = program_writes(img->prog);
 	img->uses_segment = jit->basereg && jit->form == MOAT_BASE_SEGMENT;
-	return 0;
+	return jit->opt->check && img->gate ? moat_verify_gates(img) : 0;
 }
 
-static void free_image(struct moat_image *img)
+void moat_image_free(struct moat_image *img)
 {
 	u32 i;
 
@@ -198,7 +198,7 @@ static int build(struct moat_image *img)
 		if (!err)
 			err = emit(&jit, img);
 		if (!err)
-			err = keep(img, &jit);
+			err = moat_image_keep(img, &jit);
 		free(jit.mark);
 		free(work);
 		if (err != -ERANGE || opt.far_calls)
@@ -227,7 +227,7 @@ int moat_program_compile(struct moat_program *prog)
 	err = moat_code_init() ?: moat_fault_init() ?: build(img);
 	if (err) {
 		moat_print(MOAT_WARN, "%s: %s: not compiled: %s", prog->obj->name, prog->name, strerror(-err));
-		free_image(img);
+		moat_image_free(img);
 		return err;
 	}
 	moat_image_publish(img);
@@ -242,6 +242,6 @@ void moat_program_discard(struct moat_program *prog)
 	if (!prog->image)
 		return;
 	moat_image_retract(prog->image);
-	free_image(prog->image);
+	moat_image_free(prog->image);
 	prog->image = NULL;
 }

@@ -92,7 +92,22 @@ static int keep(struct moat_code *code, const struct moat *jit)
 	return 0;
 }
 
-static int emit(const struct moat_program *prog, const struct moat_options *opt, struct moat_code *code)
+/* Where the code is checked the gates that would belong to it are made, to be checked too. */
+static int check_gates(struct moat_program *prog, const struct moat *jit, struct moat_code *code)
+{
+	struct moat_image *img = jit->opt->check ? calloc(1, sizeof(*img)) : NULL;
+	int err;
+
+	if (!img)
+		return jit->opt->check ? -ENOMEM : 0;
+	img->prog = prog;
+	err = moat_image_keep(img, jit);
+	code->nr_gates = img->nr_checked;
+	moat_image_free(img);
+	return err;
+}
+
+static int emit(struct moat_program *prog, const struct moat_options *opt, struct moat_code *code)
 {
 	void *work = calloc(1, moat_work_bytes(prog->len));
 	struct moat jit;
@@ -105,6 +120,8 @@ static int emit(const struct moat_program *prog, const struct moat_options *opt,
 		err = write_code(&jit, code);
 	if (!err)
 		err = keep(code, &jit);
+	if (!err)
+		err = check_gates(prog, &jit, code);
 	free(work);
 	return err;
 }

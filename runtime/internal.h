@@ -124,6 +124,7 @@ struct moat_image {
 	struct moat_call_gate *gate;	/* by site (gate.h); packet loads have none, nor has mode none */
 	struct moat_call_audit *record;	/* what the gates were made from, by pc */
 	u32 nr_record;
+	u32 nr_checked;		/* gates that were checked when they had been made */
 	u32 nr_site;
 	struct moat_trap *trap;
 	u32 nr_trap;
@@ -134,6 +135,9 @@ struct moat_image {
 	bool uses_segment;	/* sets the segment base */
 	bool writes;		/* may change the packet view: stores outside its frame, or calls what does */
 };
+/* compile.c: copy what outlives the workspace, make the gates of img->prog, and check them if @jit asks for checks. */
+int moat_image_keep(struct moat_image *img, const struct moat *jit);
+void moat_image_free(struct moat_image *img);
 void moat_image_publish(struct moat_image *img);	/* so that faults in it are ours */
 void moat_image_retract(struct moat_image *img);
 struct moat_image *moat_image_at(u64 pc);		/* async-signal-safe; NULL: not our code */
@@ -385,7 +389,7 @@ struct moat_options moat_program_options(struct moat_program *prog);	/* options.
 #define MOAT_AUDIT_TEXT	160
 const char *moat_audit_text(char text[MOAT_AUDIT_TEXT], const struct moat_arg_audit *a, const struct moat_program *prog);
 
-/* Check finished code (verify.c).  moat_check() with memory for it; also -ENOMEM. */
+/* Check finished code (verify.c; gates: verify_gates.h).  moat_check() with memory for it; also -ENOMEM. */
 struct moat_check;
 int moat_verify(struct moat_check *c);
 /* For moat_options.check: refuses the image, with a line in the log, if the checker does. */

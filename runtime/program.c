@@ -60,6 +60,7 @@ int moat_program__code(const struct moat_program *prog, struct moat_code *code)
 		.marks = img->mark,
 		.nr_traps = img->nr_trap,
 		.traps = img->trap,
+		.nr_gates = img->nr_checked,
 	};
 	return 0;
 }

@@ -428,11 +428,13 @@ test_verify() {
 			t "$a $m: something in front" 1 'refused at 0x' "" "$MOAT" verify --image "$img.bad" --arch $a --isolation $m
 		done
 	done
+	t "gates" 0 ' bytes, [1-9][0-9]* gates*: accepted$' "" "$MOAT" verify "$fw" --arch x86 --isolation basereg
 	t "x86 segment" 0 ': accepted$' "" "$MOAT" verify "$fw" --arch x86 --isolation basereg --base segment -o "$img"
 	t "x86 segment: image" 0 ': accepted$' "" "$MOAT" verify --image "$img" --arch x86 --isolation basereg --base segment
 	t "x86 segment: as register" 1 ': refused at ' "" "$MOAT" verify --image "$img" --arch x86 --isolation basereg
 	j "verify" 0 "$MOAT" verify "$fw" -j
 	holds "verify" 'len(v) == 8 and all(r["accepted"] and r["bytes"] > 0 for r in v)'
+	holds "verify gates" 'all((r["gates"] > 0) == (r["isolation"] != "none") for r in v)'
 	j "verify image" 1 "$MOAT" verify --image "$img" --arch x86 --isolation basereg -j
 	holds "verify image" 'v[0]["accepted"] == False and v[0]["reason"] and v[0]["at"] >= 0'
 	t "image without a mode" 2 "" "needs --arch and --isolation" "$MOAT" verify --image "$img"

@@ -213,6 +213,7 @@ struct moat_code {
 	const struct moat_mark *marks;	/* labelled stretches by start */
 	__u32 nr_traps;
 	const struct moat_trap *traps;
+	__u32 nr_gates;		/* helper calls whose audit was checked with the code, if the object's images are checked */
 };
 MOAT_API int moat_program__code(const struct moat_program *prog, struct moat_code *code);
 /*

@@ -9,7 +9,9 @@ static const char help[] =
 	"       moat verify --image FILE --arch ARCH --isolation MODE [OPTIONS]\n\n"
 	"Check machine code with the image checker, which shares nothing with the emitter:\n"
 	"of the programs of an object file, for both architectures and all modes unless\n"
-	"options say which; or of raw bytes, as dumps of running images have them.\n\n"
+	"options say which, and with it the gates: that the audit of each helper call does\n"
+	"what the call's record and the helper demand; or of raw bytes, as dumps of running\n"
+	"images have them, without gates.\n\n"
 	"Options:\n"
 	"  -p, --program NAME    one program; without it all\n"
 	"      --arch ARCH       x86 or arm64\n"
@@ -91,14 +93,17 @@ static int set_option(struct verify_args *args, int c)
 
 /* One image: a line or a row. */
 static void tell(struct verify_args *args, const char *name, const char *arch, enum moat_mode mode, u32 bytes,
-		 const struct moat_check *c, bool accepted)
+		 const struct moat_check *c, const struct moat_code *code, bool accepted)
 {
 	json_object *o;
 
 	args->checked++;
 	args->refused += !accepted;
 	if (!cli.json) {
-		printf("%s: %s %s: %u bytes: %s", name, arch, cli_mode_name(arch, mode), bytes, accepted ? "accepted" : "refused");
+		printf("%s: %s %s: %u bytes", name, arch, cli_mode_name(arch, mode), bytes);
+		if (code && code->nr_gates)
+			printf(", %u gate%s", code->nr_gates, code->nr_gates > 1 ? "s" : "");
+		printf(": %s", accepted ? "accepted" : "refused");
 		if (c && !accepted)
 			printf(" at 0x%x: %s", c->at, c->why);
 		printf("\n");
@@ -109,6 +114,8 @@ static void tell(struct verify_args *args, const char *name, const char *arch, e
 	json_object_object_add(o, "arch", json_object_new_string(arch));
 	json_object_object_add(o, "isolation", json_object_new_string(cli_mode_name(arch, mode)));
 	json_object_object_add(o, "bytes", json_object_new_int64(bytes));
+	if (code)
+		json_object_object_add(o, "gates", json_object_new_int64(code->nr_gates));
 	json_object_object_add(o, "accepted", json_object_new_boolean(accepted));
 	if (c && !accepted) {
 		json_object_object_add(o, "at", json_object_new_int64(c->at));
@@ -156,7 +163,7 @@ static int verify_image(struct verify_args *args)
 		free(code);
 		return cli_error("no memory to check %zu bytes", bytes);
 	}
-	tell(args, args->image, args->arch, args->mode, bytes, &c, !moat_check(&c, work));
+	tell(args, args->image, args->arch, args->mode, bytes, &c, NULL, !moat_check(&c, work));
 	free(work);
 	free(code);
 	return CLI_OK;
@@ -169,7 +176,7 @@ static int verify_program(struct verify_args *args, struct moat_program *prog, c
 
 	if (err && err != -EPERM)
 		return cli_error("%s: no code for %s: %s", moat_program__name(prog), arch, strerror(-err));
-	tell(args, moat_program__name(prog), arch, mode, code.bytes, NULL, !err);
+	tell(args, moat_program__name(prog), arch, mode, code.bytes, NULL, &code, !err);
 	if (!err && args->output)
 		status = cli_write(args->output, code.code, code.bytes);
 	if (!err)
