@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The checker catches emitters that are broken on purpose: what they emit is refused, what whole ones emit is not. */
+/* The checks catch emitters and makers of gates that are broken on purpose: what they emit is refused, what whole ones emit is not. */
 #include "broken.h"
 #include "check.h"
 #include "images.h"
@@ -46,5 +46,6 @@ int main(void)
 		check_broken(&broken_x64[i]);
 	for (i = 0; i < nr_broken_a64; i++)
 		check_broken(&broken_a64[i]);
+	check_broken_gates();
 	return check_done();
 }

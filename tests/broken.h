@@ -15,6 +15,9 @@ struct broken {
 extern const struct broken broken_x64[], broken_a64[];
 extern const u32 nr_broken_x64, nr_broken_a64;
 
+/* The same for the makers of gates (broken_gates.c). */
+void check_broken_gates(void);
+
 /* Programs. */
 #define BROKEN_LOAD	"r0 = *(u64 *)(r1 + 8)\n" "exit\n"
 #define BROKEN_STORE	"*(u64 *)(r10 - 8) = 1\n" "r0 = 0\n" "exit\n"

@@ -32,10 +32,7 @@ const struct image_variant image_variant[] = {
 };
 const u32 image_variants = ARRAY_SIZE(image_variant);
 
-/*
- * What the generator does not make: tail calls, inlined helpers, callbacks of callbacks, fuel, functions that save all,
- * and memory touched through registers that nobody has set (where nothing clears them, the host's frame is in R3 or R4).
- */
+/* What the generator does not make: tail calls, inlined helpers, callbacks of callbacks, fuel, functions that save all. */
 static const char *const text[] = {
 	"r6 = r1\n" "r2 = 7\n" "r3 = 1\n" "call 12\n" "r0 = 3\n" "exit\n",
 	"*(u32 *)(r10 - 4) = 3\n" "r2 = r10\n" "r2 += -4\n" "r1 = 0x1000 ll\n" "call 1\n"
@@ -52,11 +49,6 @@ static const char *const text[] = {
 	"r0 = r2\n" "r0 = atomic64_fetch_and((u64 *)(r10 - 8), r0)\n" "lock *(u64 *)(r6 + 16) += r2\n"
 	"r0 = atomic_cmpxchg((u32 *)(r6 + 24), r0, r2)\n"
 	"r7 -= 1\n" "if r7 != 0 goto L0\n" "exit\n",
-	"r0 = *(u64 *)(r3 + 0)\n" "r5 = *(u64 *)(r3 + 8)\n" "r6 = r3\n" "r2 = *(u64 *)(r6 + 16)\n" "r4 = *(u64 *)(r3 + 24)\n"
-	"r8 = *(u64 *)(r6 + 32)\n" "r9 = *(u8 *)(r3 + 3)\n" "*(u64 *)(r3 + 16) = r5\n"
-	"*(u32 *)(r3 + 40) = 7\n" "lock *(u64 *)(r3 + 8) += r2\n" "r3 = *(u64 *)(r3 + 16)\n" "r6 += r3\n" "r0 += r6\n" "exit\n",
-	"r6 = r1\n" "r1 = subprog[L1]\n" "r2 = r6\n" "r3 = 4\n" "call 9\n" "exit\n"
-	"L1:\n" "r0 = *(u64 *)(r4 + 8)\n" "*(u64 *)(r4 + 16) = r0\n" "r0 = *(u16 *)(r4 + 80)\n" "exit\n",
 	"r6 = r1\n" "r0 = *(u32 *)skb[4]\n" "r7 = r0\n" "r0 = *(u8 *)skb[r7 + 2]\n" "r0 += r7\n" "exit\n",
 };
 
