@@ -98,7 +98,7 @@ static bool checks_are_distinct(const struct moat_call_gate *g)
 	u32 k;
 
 	for (k = 0; k < g->nr_check; k++)
-		if (k == MOAT_MAX_ARGS || g->check[k].arg >= MOAT_MAX_ARGS ||
+		if (k == MOAT_MAX_ARGS || g->check[k].arg >= MOAT_MAX_ARGS || g->check[k].map >= MOAT_MAX_ARGS ||
 		    moat_gate_check_of(g, g->check[k].arg) != (s32)k)
 			return false;
 	return true;

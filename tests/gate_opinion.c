@@ -180,14 +180,17 @@ static const char *try_random(struct gated *w, u32 site, struct moat_call_gate *
 /* Can it be acted on without going beyond its tables? */
 static bool is_gate(const struct moat_call_gate *g)
 {
+	const struct moat_check *c;
 	u32 i;
 
 	if (g->work > MOAT_WORK_ALL || g->nr_check > MOAT_MAX_ARGS || g->nr_sized > ARRAY_SIZE(g->sized))
 		return false;
-	for (i = 0; i < g->nr_check; i++)
-		if (g->check[i].arg >= MOAT_MAX_ARGS ||
-		    (g->check[i].what.size >= MOAT_SIZE_KEY && g->check[i].map >= MOAT_MAX_ARGS))
+	for (i = 0; i < g->nr_check; i++) {
+		c = &g->check[i];
+		if (c->arg >= MOAT_MAX_ARGS || c->map >= MOAT_MAX_ARGS ||
+		    (c->what.kind == MOAT_AUDIT_MEMORY && c->what.size == MOAT_SIZE_NEXT && c->arg + 1 >= MOAT_MAX_ARGS))
 			return false;
+	}
 	for (i = 0; i < g->nr_sized; i++)
 		if (g->sized[i] >= MOAT_MAX_ARGS)
 			return false;
