@@ -2,46 +2,34 @@
 /* The checker's walk over an image, and the calls that lead out of it. */
 #include "walk.h"
 #include "arch.h"
-
-struct area {
-	u8 *at;
-	size_t bytes;
-};
-
-static void *carve(struct area *a, size_t n, size_t each)
-{
-	size_t at = a->bytes;
-
-	a->bytes = align_up(at + n * each, 16);
-	return a->at ? a->at + at : NULL;
-}
+#include "carve.h"
 
 /* Every table of a check; those that must be zero come first: their bytes. */
-static size_t tables(struct moat_walk *w, u32 bytes, struct area *a)
+static size_t tables(struct moat_walk *w, u32 bytes, struct moat_area *a)
 {
 	size_t n = bytes, zeroed;
 	u32 l;
 
-	w->map = carve(a, n + 1, sizeof(*w->map));
+	w->map = moat_carve(a, n + 1, sizeof(*w->map));
 	for (l = 0; l < WALK_LEVELS; l++) {
 		n = n / 64 + 1;
-		w->pending[l] = carve(a, n, sizeof(u64));
+		w->pending[l] = moat_carve(a, n, sizeof(u64));
 	}
-	w->bucket = carve(a, WALK_BUCKETS, sizeof(*w->bucket));
+	w->bucket = moat_carve(a, WALK_BUCKETS, sizeof(*w->bucket));
 	zeroed = a->bytes;
 	w->max_call = bytes / 8 + 8;
-	w->call = carve(a, w->max_call, sizeof(*w->call));
+	w->call = moat_carve(a, w->max_call, sizeof(*w->call));
 	w->max_node = bytes / 16 + 256 < WALK_STATE ? bytes / 16 + 256 : WALK_STATE;
-	w->node = carve(a, w->max_node, sizeof(*w->node));
+	w->node = moat_carve(a, w->max_node, sizeof(*w->node));
 	return zeroed;
 }
 
 size_t moat_check_bytes(u32 bytes)
 {
 	struct moat_walk *none = NULL, w;
-	struct area a = { .at = NULL };
+	struct moat_area a = { .at = NULL };
 
-	carve(&a, 1, sizeof(*none));
+	moat_carve(&a, 1, sizeof(*none));
 	tables(&w, bytes, &a);
 	return a.bytes;
 }
@@ -176,8 +164,8 @@ static bool walk(struct moat_walk *w)
 
 int moat_check(struct moat_check *c, void *work)
 {
-	struct area a = { .at = work };
-	struct moat_walk *w = carve(&a, 1, sizeof(*w));
+	struct moat_area a = { .at = work };
+	struct moat_walk *w = moat_carve(&a, 1, sizeof(*w));
 	size_t from = a.bytes, zeroed;
 
 	memset(w, 0, sizeof(*w));

@@ -8,40 +8,28 @@
  */
 #include "plan.h"
 #include "bits.h"
+#include "carve.h"
 
 #define MAX_SPLIT	24	/* rounds of moving a gate byte sequence apart */
-
-struct area {
-	u8 *at;
-	size_t bytes;
-};
-
-static void *carve(struct area *a, size_t n, size_t each)
-{
-	size_t at = a->bytes;
-
-	a->bytes = align_up(at + n * each, 16);
-	return a->at ? a->at + at : NULL;
-}
 
 /* Every table of a compilation, for @len slots: at most so many of each kind can come out of one slot. */
 static size_t tables(struct moat *jit, u32 len, bool kernel, void *work)
 {
 	u32 funcs = kernel ? 1 : MOAT_MAX_FUNCS;
-	struct area a = { .at = work };
+	struct moat_area a = { .at = work };
 
-	jit->op = carve(&a, len, sizeof(*jit->op));
-	jit->live = carve(&a, len, sizeof(*jit->live));
-	jit->slot = carve(&a, len + 1, sizeof(*jit->slot));
-	jit->func = carve(&a, funcs, sizeof(*jit->func));
-	jit->func_entry = carve(&a, funcs, sizeof(u32));
-	jit->func_local = carve(&a, funcs, sizeof(u32));
+	jit->op = moat_carve(&a, len, sizeof(*jit->op));
+	jit->live = moat_carve(&a, len, sizeof(*jit->live));
+	jit->slot = moat_carve(&a, len + 1, sizeof(*jit->slot));
+	jit->func = moat_carve(&a, funcs, sizeof(*jit->func));
+	jit->func_entry = moat_carve(&a, funcs, sizeof(u32));
+	jit->func_local = moat_carve(&a, funcs, sizeof(u32));
 	if (kernel)
 		return a.bytes;
-	jit->site = carve(&a, len, sizeof(*jit->site));
-	jit->trap = carve(&a, 3 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(*jit->trap));
-	jit->gate_at = carve(&a, 4 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(u32));
-	jit->return_at = carve(&a, len + MOAT_MAX_FUNCS, sizeof(u32));
+	jit->site = moat_carve(&a, len, sizeof(*jit->site));
+	jit->trap = moat_carve(&a, 3 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(*jit->trap));
+	jit->gate_at = moat_carve(&a, 4 * (size_t)len + 4 * MOAT_MAX_FUNCS, sizeof(u32));
+	jit->return_at = moat_carve(&a, len + MOAT_MAX_FUNCS, sizeof(u32));
 	return a.bytes;
 }
 
