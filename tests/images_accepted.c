@@ -2,6 +2,7 @@
 /* The checker accepts what the emitters make: many programs, each architecture, mode and form. */
 #include <stdlib.h>
 
+#include "../jit/arch.h"
 #include "check.h"
 #include "images.h"
 
@@ -25,10 +26,47 @@ static void check_unset(const struct image_variant *v)
 
 	for (i = 0; i < ARRAY_SIZE(unset); i++) {
 		if (CHECK(!image_from_text(&m, v, unset[i], NULL), "%s: unset registers, program %u", v->name, i))
-			CHECK(!image_check(&m), "%s: unset registers, program %u: refused at 0x%x of 0x%x: %s", v->name, i,
-			      m.facts.at, m.bytes, m.facts.why);
+			CHECK(!image_check(&m), "%s: unset registers, program %u: refused at 0x%x of 0x%x: %s", v->name,
+			      i, m.facts.at, m.bytes, m.facts.why);
 		image_free(&m);
 	}
+}
+
+/* One more access through the same register, the rest the same: how many bytes longer is it, and is it accepted? */
+static u32 bytes_of_another(const struct image_variant *v, const char *more)
+{
+	char program[400];
+	struct image m;
+	u32 bytes[2], i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(program, sizeof(program), "r2 = *(u32 *)(r1 + 4)\n" "%s" "r0 = *(u32 *)(r1 + 12)\n" "exit\n",
+			 i ? more : "");
+		CHECK(!image_from_text(&m, v, program, NULL) && !image_check(&m), "%s: %s: %s", v->name, more,
+		      m.facts.why);
+		bytes[i] = m.bytes;
+		image_free(&m);
+	}
+	return bytes[1] - bytes[0];
+}
+
+/*
+ * Where an address is formed in an instruction of its own, that is done once
+ * for all accesses of a basic block through one register on arm64.  On x86
+ * the segment forms it in the access itself; with the base in a register each access has its LEA.
+ */
+static void check_repeated(const struct image_variant *v)
+{
+	bool arm = v->arch == &a64_arch, basereg = v->mode == MOAT_MODE_BASEREG || v->mode == MOAT_MODE_PKU_BASEREG;
+	u32 load = bytes_of_another(v, "r2 = *(u32 *)(r1 + 8)\n"), plain = arm ? 4 : 3, other;
+
+	/* gs: and 32-bit address prefixes; the LEA, and the index in the operand */
+	if (!arm && basereg)
+		plain = v->form == MOAT_BASE_SEGMENT ? 5 : 4 + 4;
+	CHECK(load == plain, "%s: another access costs %u bytes, not %u", v->name, load, plain);
+	other = bytes_of_another(v, "r1 += 1\n" "r2 = *(u32 *)(r1 + 8)\n");
+	CHECK(!arm || !basereg || other == 4 + 4 + 4, "%s: the address of another base is formed anew: %u bytes",
+	      v->name, other);
 }
 
 static void check_variant(const struct image_variant *v)
@@ -66,6 +104,7 @@ int main(void)
 	for (i = 0; i < image_variants; i++) {
 		check_variant(&image_variant[i]);
 		check_unset(&image_variant[i]);
+		check_repeated(&image_variant[i]);
 	}
 	return check_done();
 }

@@ -356,6 +356,20 @@ static void exchange_calls(struct gated *w)
 	CHECK(mutant(w, 0, "a callback missing") || w->name[0] != 'o', "a callback that is none: accepted");
 }
 
+/* What the gate supplies costs nothing but that: where all is supplied there is neither check nor comparison. */
+static void check_supplied(void)
+{
+	static const struct { u32 program, call; } all[] = { { 0, 0 }, { 1, 1 } };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		const struct moat_call_gate *g = &gated[all[i].program].img.gate[all[i].call];
+
+		CHECK(g->work == MOAT_WORK_FORM && !g->nr_check && !g->nr_sized, "%s at %u: work %u, %u checks",
+		      g->helper->name, g->pc, g->work, g->nr_check);
+	}
+}
+
 static void tell(const char *what, u32 of)
 {
 	u32 i;
@@ -388,6 +402,7 @@ int main(void)
 			CHECK(!gate_weakness(&gated[i], site, &gated[i].img.gate[site], 4 * TRIES), "%s: call %u: %s",
 			      gated[i].name, site, gate_weakness(&gated[i], site, &gated[i].img.gate[site], 4 * TRIES));
 	}
+	check_supplied();
 	for (i = 0; i < ARRAY_SIZE(damages); i++)
 		do_damage(i);
 	for (i = 0; i < nr_gated; i++)
