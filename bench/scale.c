@@ -4,84 +4,153 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench.h"
 
-/*
- * A long program of ordinary instructions: arithmetic, frame accesses, loads, short branches; with @calls
- * a helper call now and then, so that it is analysed too.
- */
-static void fill(struct bpf_insn *insn, __u32 n, bool calls)
-{
-	static const struct bpf_insn mix[] = {
-		{ .code = BPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = 3, .src_reg = 4 },
-		{ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 10, .src_reg = 3, .off = -8 },
-		{ .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = 4, .src_reg = 1, .off = 4 },
-		{ .code = BPF_ALU | BPF_XOR | BPF_K, .dst_reg = 4, .imm = 0x1234567 },
-		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 4, .off = 1, .imm = 7 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 5, .src_reg = 4 },
-		{ .code = BPF_ALU64 | BPF_LSH | BPF_K, .dst_reg = 5, .imm = 3 },
-		{ .code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = 1, .src_reg = 5 },
-	};
-	__u32 i;
+#define OP(...)	(struct bpf_insn) { __VA_ARGS__ }
+#define MOV_X(d, s)	OP(.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = d, .src_reg = s)
+#define MOV_K(d, n)	OP(.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = d, .imm = n)
+#define ALU_X(f, d, s)	OP(.code = BPF_ALU64 | f | BPF_X, .dst_reg = d, .src_reg = s)
+#define ALU_K(f, d, n)	OP(.code = BPF_ALU64 | f | BPF_K, .dst_reg = d, .imm = n)
+#define LOAD(b, d, s, o) OP(.code = BPF_LDX | BPF_MEM | b, .dst_reg = d, .src_reg = s, .off = o)
+#define STORE(b, d, o, s) OP(.code = BPF_STX | BPF_MEM | b, .dst_reg = d, .src_reg = s, .off = o)
+#define JUMP_K(f, d, n, o) OP(.code = BPF_JMP | f | BPF_K, .dst_reg = d, .imm = n, .off = o)
+#define JUMP_X(f, d, s, o) OP(.code = BPF_JMP | f | BPF_X, .dst_reg = d, .src_reg = s, .off = o)
+#define CALL(h)		OP(.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_##h)
 
-	for (i = 0; i < n; i++)
-		insn[i] = mix[i % 8];
-	for (i = 31; calls && i < n; i += 32)
-		insn[i] = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_ns };
-	insn[n - 2] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_K };
-	insn[n - 1] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+/* Arithmetic, frame accesses, loads, short branches; nothing to analyse. */
+static const struct bpf_insn straight[] = {
+	ALU_X(BPF_ADD, 3, 4), STORE(BPF_DW, 10, -8, 3), LOAD(BPF_W, 4, 6, 4), ALU_K(BPF_XOR, 4, 0x1234567),
+	JUMP_K(BPF_JEQ, 4, 7, 1), MOV_X(5, 4), ALU_K(BPF_LSH, 5, 3), STORE(BPF_W, 6, 12, 5),
+};
+
+/* A helper call every ten instructions, numbers that go through branches, spills, and a loop. */
+static const struct bpf_insn calls[] = {
+	LOAD(BPF_W, 7, 6, 0), ALU_K(BPF_AND, 7, 0xff), STORE(BPF_DW, 10, -8, 7), JUMP_K(BPF_JGT, 7, 100, 1),
+	ALU_K(BPF_ADD, 7, 3),
+	MOV_X(1, 10), ALU_K(BPF_ADD, 1, -8), MOV_K(2, 8), MOV_K(3, 0), MOV_K(4, 0), MOV_X(5, 7), CALL(csum_diff),
+	MOV_K(8, 4),
+	ALU_X(BPF_ADD, 9, 0), ALU_X(BPF_XOR, 9, 8), ALU_K(BPF_LSH, 9, 1), CALL(get_prandom_u32), ALU_K(BPF_ADD, 8, -1),
+	JUMP_K(BPF_JNE, 8, 0, -6),
+	JUMP_K(BPF_JSGT, 0, 5, 2), ALU_X(BPF_ADD, 9, 0), STORE(BPF_W, 10, -16, 9),
+	MOV_X(1, 6), MOV_K(2, 14), MOV_X(3, 10), ALU_K(BPF_ADD, 3, -16), MOV_K(4, 8), CALL(skb_load_bytes),
+	LOAD(BPF_DW, 3, 10, -16), JUMP_X(BPF_JEQ, 3, 7, 1), ALU_X(BPF_SUB, 9, 3), MOV_X(0, 9),
+};
+
+static const struct shape {
+	const char *name;
+	const struct bpf_insn *insn;
+	__u32 nr;
+} shapes[] = {
+	{ "straight", straight, sizeof(straight) / sizeof(*straight) },
+	{ "calls", calls, sizeof(calls) / sizeof(*calls) },
+};
+
+/* A long program: so many whole pieces of one shape, filled up with moves. */
+static void fill(struct bpf_insn *insn, __u32 n, const struct shape *s)
+{
+	__u32 i = 0;
+
+	insn[i++] = MOV_X(6, 1);
+	while (i + s->nr + 2 <= n) {
+		memcpy(&insn[i], s->insn, s->nr * sizeof(*insn));
+		i += s->nr;
+	}
+	while (i < n - 1)
+		insn[i++] = MOV_K(0, 0);
+	insn[i] = OP(.code = BPF_JMP | BPF_EXIT);
 }
 
-static double compile_ns(const struct bpf_insn *insn, __u32 n, enum moat_mode mode)
+/* Of this process alone: others may be on the machine. */
+static double cpu_ns(void)
 {
-	MOAT_OPEN_OPTS(opts, .mode = mode);
-	struct moat_program_stats stats = { .sz = sizeof(stats) };
-	double best = 0;
-	int round;
+	struct timespec t;
 
-	for (round = 0; round < 3; round++) {
-		struct moat_object *obj = moat_object__open_insns(insn, n, &opts);
-		struct moat_program *prog = obj ? moat_object__next_program(obj, NULL) : NULL;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
 
-		if (prog && !moat_object__load(obj) && !moat_program__stats(prog, &stats) &&
-		    (!best || stats.compile_ns < best))
-			best = stats.compile_ns;
-		moat_object__close(obj);
-	}
-	return best;
+/* What was measured of one program. */
+struct figures {
+	double ns;		/* CPU time of moat_object__load(), the best round's */
+	__u32 calls, proved;	/* of them analysis says something */
+};
+
+static int count_proved(const struct moat_program *prog, struct figures *f)
+{
+	struct moat_call_audit *call = NULL;
+	int err = moat_program__audit(prog, &call, &f->calls);
+	__u32 i;
+
+	for (f->proved = i = 0; !err && i < f->calls; i++)
+		f->proved += call[i].proved;
+	free(call);
+	return err;
+}
+
+static int load_once(const struct bpf_insn *insn, __u32 n, struct figures *f)
+{
+	MOAT_OPEN_OPTS(opts, .mode = MOAT_MODE_BASEREG);
+	struct moat_object *obj = moat_object__open_insns(insn, n, &opts);
+	struct moat_program *prog = obj ? moat_object__next_program(obj, NULL) : NULL;
+	double start;
+	int err;
+
+	if (!prog)
+		return -errno;
+	moat_program__set_type(prog, BPF_PROG_TYPE_SCHED_CLS);
+	start = cpu_ns();
+	err = moat_object__load(obj);
+	start = cpu_ns() - start;
+	if (!f->ns || start < f->ns)
+		f->ns = start;
+	if (!err && !f->calls)
+		err = count_proved(prog, f);
+	moat_object__close(obj);
+	return err;
+}
+
+static void put_figures(json_object *list, const struct shape *s, __u32 n, const struct figures *f)
+{
+	json_object *row = json_object_new_object();
+
+	json_object_object_add(row, "shape", json_object_new_string(s->name));
+	json_object_object_add(row, "instructions", json_object_new_int(n));
+	json_object_object_add(row, "calls", json_object_new_int(f->calls));
+	json_object_object_add(row, "calls_analysed", json_object_new_int(f->proved));
+	json_object_object_add(row, "ns_per_instruction", json_object_new_double(f->ns / n));
+	json_object_object_add(row, "mb_per_s", json_object_new_double(n * 8e3 / f->ns));
+	json_object_array_add(list, row);
+	if (!json)
+		printf("%-10s %12u %8u %9u %11.1f %15.1f %7.1f\n", s->name, n, f->calls, f->proved, f->ns / 1000, f->ns / n,
+		       n * 8e3 / f->ns);
 }
 
 int bench_compile(json_object *out)
 {
-	static const __u32 lengths[] = { 16, 256, 4096, 65536, 1000000 };
+	static const __u32 lengths[] = { 64, 1024, 16384, 65536, 262144, 1000000 };
 	json_object *list = json_object_new_array();
 	struct bpf_insn *insn = calloc(1000000, sizeof(*insn));
-	size_t i;
+	size_t i, k;
+	int round, err = insn ? 0 : -ENOMEM;
 
-	if (!insn)
-		return -ENOMEM;
 	if (!json)
-		printf("\ncompile (basereg)  instructions         us   ns per instruction   MB/s of bytecode\n");
-	for (i = 0; i < 2 * sizeof(lengths) / sizeof(lengths[0]); i++) {
-		__u32 length = lengths[i / 2];
-		bool calls = i & 1;
-		json_object *row = json_object_new_object();
-		double ns;
+		printf("\nload (basereg)  instructions  calls  analysed    CPU us  ns/instruction    MB/s of bytecode\n");
+	for (k = 0; !err && k < sizeof(shapes) / sizeof(*shapes); k++) {
+		for (i = 0; !err && i < sizeof(lengths) / sizeof(*lengths); i++) {
+			struct figures f = { 0 };
 
-		fill(insn, length, calls);
-		ns = compile_ns(insn, length, MOAT_MODE_BASEREG);
-		json_object_object_add(row, "instructions", json_object_new_int(length));
-		json_object_object_add(row, "calls", json_object_new_boolean(calls));
-		json_object_object_add(row, "ns_per_instruction", json_object_new_double(ns / length));
-		json_object_array_add(list, row);
-		if (!json)
-			printf("%-18s %12u %10.1f %20.1f %18.1f\n", calls ? "  with calls" : "", length, ns / 1000, ns / length,
-			       ns ? length * 8e3 / ns : 0);
+			fill(insn, lengths[i], &shapes[k]);
+			for (round = 0; !err && round < 5; round++)
+				err = load_once(insn, lengths[i], &f);
+			if (!err)
+				put_figures(list, &shapes[k], lengths[i], &f);
+		}
 	}
 	json_object_object_add(out, "compile", list);
 	free(insn);
-	return 0;
+	return err;
 }
 
 static long resident_kb(void)
