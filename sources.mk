@@ -11,4 +11,5 @@ MOAT_ARM64 := arch-arm64/a64.o arch-arm64/alu.o arch-arm64/mem.o arch-arm64/bran
 	      arch-arm64/check.o arch-arm64/check_access.o arch-arm64/check_work.o arch-arm64/check_host.o \
 	      arch-arm64/check_call.o arch-arm64/check_gate.o arch-arm64/check_decode.o arch-arm64/check_fields.o
 MOAT_AUDIT := verifier-ext/range.o verifier-ext/range_alu.o verifier-ext/range_jump.o verifier-ext/state.o \
-	      verifier-ext/step.o verifier-ext/follow.o verifier-ext/analyze.o verifier-ext/proto.o verifier-ext/record.o
+	      verifier-ext/step.o verifier-ext/follow.o verifier-ext/meet.o verifier-ext/analyze.o \
+	      verifier-ext/proto.o verifier-ext/record.o

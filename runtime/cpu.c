@@ -67,9 +67,17 @@ static u32 masked(u32 cpu)
 	return cpu & (mask ? strtoul(mask, NULL, 0) : ~0u);
 }
 
+/* The CPU is asked once: in a virtual machine each CPUID takes longer than compiling a small program. */
 u32 moat_cpu(void)
 {
-	return masked(detect());
+	static _Atomic u32 known = ~0u;
+	u32 cpu = atomic_load(&known);
+
+	if (cpu == ~0u) {
+		cpu = detect();
+		atomic_store(&known, cpu);
+	}
+	return masked(cpu);
 }
 
 u32 moat_cpu_of(const struct moat_arch *arch)

@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Audit records of linked programs: analysis, told about this host's helpers, maps and contexts. */
+#include <sys/mman.h>
+
 #include "gate.h"
 #include "views.h"
+
+#define HUGE_PAGE	(2ul << 20)
+
+/* Tables of long programs are used once, from end to end: most of their cost is faults on small pages. */
+static void *table(size_t bytes)
+{
+	void *p;
+
+	if (bytes < 2 * HUGE_PAGE)
+		return malloc(bytes);
+	p = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	if (p)
+		madvise(p, bytes, MADV_HUGEPAGE);
+	return p;
+}
 
 static const struct moat_helper *helper(void *arg, s32 id)
 {
@@ -86,7 +103,7 @@ static int analyze(const struct moat_analysis_opts *o, struct moat_call_audit **
 {
 	struct moat_analysis a = { 0 };
 	size_t bytes = moat_analysis_bytes(o);
-	void *work = bytes ? calloc(1, bytes) : NULL;
+	void *work = bytes ? table(bytes) : NULL;
 	int err;
 
 	/* Without memory for it nothing is proved. */
@@ -99,7 +116,7 @@ static int analyze(const struct moat_analysis_opts *o, struct moat_call_audit **
 
 int moat_program_records(const struct moat_program *prog, struct moat_call_audit **out, u32 *nr)
 {
-	struct moat_op *op = malloc(prog->len * sizeof(*op));
+	struct moat_op *op = table(prog->len * sizeof(*op));
 	struct moat_func *func = calloc(MOAT_MAX_FUNCS, sizeof(*func));
 	struct moat_analysis_opts o = { .op = op, .len = prog->len, .func = func, .ctx = context(prog->type),
 					.helper = helper, .map = map, .value_at = value_at, .arg = (void *)prog };
@@ -118,19 +135,10 @@ int moat_program_records(const struct moat_program *prog, struct moat_call_audit
 	return err;
 }
 
-static bool has_site(const struct moat_image *img, u32 pc)
-{
-	u32 i;
-
-	for (i = 0; i < img->nr_site; i++)
-		if (img->site[i].pc == pc)
-			return true;
-	return false;
-}
-
 int moat_program__audit(const struct moat_program *prog, struct moat_call_audit **calls, __u32 *nr)
 {
-	u32 i;
+	const struct moat_image *img = prog->image;
+	u32 i, site = 0;
 	int err;
 
 	if (!prog->domain || !prog->insn)
@@ -138,8 +146,12 @@ int moat_program__audit(const struct moat_program *prog, struct moat_call_audit 
 	if (prog->domain->mode == MOAT_MODE_NONE)
 		return -EOPNOTSUPP;
 	err = moat_program_records(prog, calls, nr);
-	for (i = 0; !err && prog->image && i < *nr; i++)
-		(*calls)[i].inlined = !has_site(prog->image, (*calls)[i].pc);
+	/* Calls and sites both come in the order of the program. */
+	for (i = 0; !err && img && i < *nr; i++) {
+		while (site < img->nr_site && img->site[site].pc < (*calls)[i].pc)
+			site++;
+		(*calls)[i].inlined = site == img->nr_site || img->site[site].pc != (*calls)[i].pc;
+	}
 	return err;
 }
 

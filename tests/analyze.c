@@ -561,6 +561,20 @@ static void effort(void)
 	       analysis.complete ? "complete" : "given up");
 }
 
+/* As many states to be kept as there is room for, and one more: given up, whatever comes behind. */
+static void many_loops(u32 loops, bool complete)
+{
+	static struct bpf_insn p[ARRAY_SIZE(op)];
+	u32 n = 0;
+
+	while (n < loops)
+		p[n++] = (struct bpf_insn)JMP_K(BPF_JEQ, 1, 7, -1);
+	p[n++] = (struct bpf_insn)CALL(GEN_MIX);
+	p[n++] = (struct bpf_insn)EXIT;
+	CHECK(analyze(p, n, true) && analysis.complete == complete, "%u loops", loops);
+	CHECK(!!moat_call_facts(&analysis, n - 2) == complete, "the call behind %u loops", loops);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) {
@@ -577,6 +591,8 @@ int main(int argc, char **argv)
 	callbacks();
 	corners();
 	effort();
+	many_loops(65536, true);
+	many_loops(65537, false);
 	random_programs();
 	forget();
 	return check_done();

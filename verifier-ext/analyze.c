@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The driver of the analysis: meeting points, and which to walk from next.
+ * The driver of the analysis: tables of meeting points, and walks from them.
  *
  * A walk goes on from a meeting point as long as control does, and leaves
  * states at the other ones.  The lowest point that has news is taken first,
@@ -9,10 +9,7 @@
  */
 #include "walk.h"
 
-#define MAX_MEETS	65536	/* beyond that nothing is proved; a state has 2.5 KiB, of which few are in use at a time */
-#define WIDEN_AFTER	3	/* visits of a loop's head, until what grows is made to grow in steps */
-#define WIDEN_CALLS	12	/* the same, of a function: it has as many callers */
-#define GIVE_UP_AFTER	24	/* visits, until what still changes is not known at all */
+#define MAX_STATES	65536	/* beyond that nothing is proved; a state has 2.4 KiB, of which few are in use at a time */
 
 static u64 effort_limit(u32 len)
 {
@@ -21,9 +18,17 @@ static u64 effort_limit(u32 len)
 
 /* Tables ------------------------------------------------------------------- */
 
+/* What mark() says of a slot, until number() puts its meeting point there. */
+enum { MEETS = 1, HEAD = 2, KEEPS = 4 };
+
 static bool is_call(const struct moat_op *op)
 {
 	return op->kind == MOAT_HELPER || op->kind == MOAT_TAIL;
+}
+
+static bool is_jump(const struct moat_op *op)
+{
+	return op->kind == MOAT_JUMP || op->kind == MOAT_BRANCH;
 }
 
 /* Does the slot of @op need a meeting point of its own, beside the targets of jumps? */
@@ -32,10 +37,13 @@ static bool comes_back(const struct moat_analysis_opts *o, const struct moat_op 
 	return op->kind == MOAT_LOCAL || (op->kind == MOAT_HELPER && moat_calls_back(o, op));
 }
 
-/* Where the tables lie in the workspace, which begins with the walk itself: that is too large for a stack. */
+/*
+ * Where the tables lie in the workspace, which begins with the walk itself:
+ * that is too large for a stack.  Those up to @zeroed are zero at the start.
+ */
 struct places {
-	size_t meet, pool, free, index, call_at, effects, call, bytes;
-	u32 nr_meet, nr_call;
+	size_t index, call_at, effects, pending, zeroed, meet, free, call, pool, bytes;
+	u32 nr_meet, nr_call, nr_state;
 };
 
 static size_t place(struct places *p, size_t n, size_t each)
@@ -56,17 +64,20 @@ static void find_places(struct places *p, const struct moat_analysis_opts *o)
 	for (i = 0; i < o->len; i++) {
 		const struct moat_op *op = &o->op[i];
 
-		p->nr_meet += op->kind == MOAT_JUMP || op->kind == MOAT_BRANCH || comes_back(o, op);
+		p->nr_meet += is_jump(op) || comes_back(o, op);
 		p->nr_call += is_call(op);
 	}
+	p->nr_state = p->nr_meet < MAX_STATES ? p->nr_meet : MAX_STATES;
 	place(p, 1, sizeof(struct moat_walk));
-	p->meet = place(p, p->nr_meet, sizeof(struct moat_meet));
-	p->pool = place(p, p->nr_meet, sizeof(struct moat_state));
-	p->free = place(p, p->nr_meet, sizeof(u32));
 	p->index = place(p, o->len, sizeof(u32));
 	p->call_at = place(p, o->len, sizeof(u32));
 	p->effects = place(p, o->nr_func, sizeof(struct moat_effects));
+	p->pending = place(p, p->nr_meet / 64 + 1, sizeof(u64));
+	p->zeroed = p->bytes;
+	p->meet = place(p, p->nr_meet, sizeof(struct moat_meet));
+	p->free = place(p, p->nr_state, sizeof(u32));
 	p->call = place(p, p->nr_call, sizeof(struct moat_call_facts));
+	p->pool = place(p, p->nr_state, sizeof(struct moat_state));
 }
 
 size_t moat_analysis_bytes(const struct moat_analysis_opts *opts)
@@ -74,7 +85,7 @@ size_t moat_analysis_bytes(const struct moat_analysis_opts *opts)
 	struct places p;
 
 	find_places(&p, opts);
-	return p.nr_call && p.nr_meet <= MAX_MEETS ? p.bytes : 0;
+	return p.nr_call ? p.bytes : 0;
 }
 
 static void mark(struct moat_walk *w)
@@ -83,15 +94,28 @@ static void mark(struct moat_walk *w)
 	u32 i;
 
 	for (i = 0; i < o->nr_func; i++)
-		w->index[o->func[i].start] = 1;
+		w->index[o->func[i].start] |= MEETS | KEEPS;
 	for (i = 0; i < o->len; i++) {
 		const struct moat_op *op = &o->op[i];
 
-		if (op->kind == MOAT_JUMP || op->kind == MOAT_BRANCH)
-			w->index[op->target] = 1;
-		if (comes_back(o, op))
-			w->index[i] = 1;
+		if (is_jump(op))
+			w->index[op->target] |= op->target <= i ? MEETS | KEEPS | HEAD : MEETS;
+		else if (comes_back(o, op))
+			w->index[i] |= MEETS | KEEPS;
 	}
+}
+
+/* The meeting point at @pc is a call, or one of a helper that calls back. */
+static void add_caller(struct moat_walk *w, u32 pc)
+{
+	const struct moat_analysis_opts *o = w->opts;
+	const struct moat_op *op = &o->op[pc];
+	u32 *first = &w->callbacks;
+
+	if (op->kind == MOAT_LOCAL)
+		first = &moat_effects_of(w, moat_func_at(o->func, o->nr_func, op->target))->callers;
+	w->meet[w->nr_meet].next_caller = *first;
+	*first = w->nr_meet + 1;
 }
 
 static void number(struct moat_walk *w)
@@ -101,84 +125,20 @@ static void number(struct moat_walk *w)
 	u32 i;
 
 	for (i = 0; i < o->len; i++) {
-		if (w->index[i]) {
-			w->meet[w->nr_meet].pc = i;
-			w->meet[w->nr_meet].keeps = comes_back(o, &o->op[i]);
+		u32 is = w->index[i];
+
+		if (is) {
+			w->meet[w->nr_meet] = (struct moat_meet) { .pc = i, .head = is & HEAD, .keeps = is & KEEPS };
+			if (is & KEEPS && comes_back(o, &o->op[i]))
+				add_caller(w, i);
 			w->index[i] = ++w->nr_meet;
 		}
 		if (is_call(&o->op[i])) {
 			out->call[out->nr_call].pc = i;
+			out->call[out->nr_call].reached = false;
 			w->call_at[i] = ++out->nr_call;
 		}
 	}
-	for (i = 0; i < o->len; i++) {
-		const struct moat_op *op = &o->op[i];
-
-		if ((op->kind == MOAT_JUMP || op->kind == MOAT_BRANCH) && op->target <= i)
-			w->meet[w->index[op->target] - 1].head = w->meet[w->index[op->target] - 1].keeps = true;
-	}
-	for (i = 0; i < o->nr_func; i++)
-		w->meet[w->index[o->func[i].start] - 1].keeps = true;
-}
-
-/* Meeting points ----------------------------------------------------------- */
-
-static void set_pending(struct moat_walk *w, struct moat_meet *m)
-{
-	u32 i = m - w->meet;
-
-	m->pending = true;
-	if (i < w->first_pending)
-		w->first_pending = i;
-}
-
-void moat_walk_merge(struct moat_walk *w, u32 pc, const struct moat_state *s)
-{
-	struct moat_meet *m = &w->meet[w->index[pc] - 1];
-
-	w->out->effort++;
-	if (!m->seen) {
-		m->state = w->nr_free ? w->free[--w->nr_free] : w->fresh++;
-		m->seen = true;
-		moat_state_copy(&w->pool[m->state], s);
-		set_pending(w, m);
-		return;
-	}
-	if (!moat_state_join(&w->pool[m->state], s, m->visits >= (m->head ? WIDEN_AFTER : WIDEN_CALLS)))
-		return;
-	if (m->visits > GIVE_UP_AFTER)
-		moat_state_any(&w->pool[m->state]);
-	set_pending(w, m);
-}
-
-void moat_walk_again(struct moat_walk *w, const struct moat_func *f)
-{
-	const struct moat_analysis_opts *o = w->opts;
-	u32 i;
-
-	for (i = 0; i < w->nr_meet; i++) {
-		const struct moat_op *op = &o->op[w->meet[i].pc];
-		bool calls = op->kind == MOAT_LOCAL ? op->target == f->start :
-			     op->kind == MOAT_HELPER && f->is_callback && comes_back(o, op);
-
-		if (calls && w->meet[i].seen)
-			set_pending(w, &w->meet[i]);
-	}
-	w->out->effort += w->nr_meet / 16;
-}
-
-static struct moat_meet *next_pending(struct moat_walk *w)
-{
-	u32 i;
-
-	for (i = w->first_pending; i < w->nr_meet; i++) {
-		if (!w->meet[i].pending)
-			continue;
-		w->first_pending = i + 1;
-		w->meet[i].pending = false;
-		return &w->meet[i];
-	}
-	return NULL;
 }
 
 /* Walking ------------------------------------------------------------------ */
@@ -262,8 +222,9 @@ bool moat_analyze(struct moat_analysis *a, const struct moat_analysis_opts *opts
 
 	memset(a, 0, sizeof(*a));
 	find_places(&p, opts);
-	if (!p.nr_call || p.nr_meet > MAX_MEETS)
+	if (!p.nr_call)
 		return false;
+	memset(work, 0, p.zeroed);
 	w->opts = opts;
 	w->out = a;
 	w->meet = work + p.meet;
@@ -272,12 +233,14 @@ bool moat_analyze(struct moat_analysis *a, const struct moat_analysis_opts *opts
 	w->index = work + p.index;
 	w->call_at = work + p.call_at;
 	w->effects = work + p.effects;
+	w->pending = work + p.pending;
+	w->nr_state = p.nr_state;
 	a->call = work + p.call;
 	w->limit = effort_limit(opts->len);
 	mark(w);
 	number(w);
 	start(w);
-	while (a->effort < w->limit && (m = next_pending(w)))
+	while (a->effort < w->limit && (m = moat_walk_next(w)))
 		walk(w, m);
 	a->complete = a->effort < w->limit;
 	return a->complete;

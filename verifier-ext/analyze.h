@@ -65,7 +65,7 @@ struct moat_analysis {
 	bool complete;			/* false: it would have taken too long; nothing is proved */
 };
 
-/* Bytes of workspace, zeroed by the caller; 0: the program makes no calls worth looking at, or is too large. */
+/* Bytes of workspace, of any content; 0: the program makes no calls worth looking at. */
 size_t moat_analysis_bytes(const struct moat_analysis_opts *opts);
 /* Fill @a, which lies in @work.  Whether it is complete. */
 bool moat_analyze(struct moat_analysis *a, const struct moat_analysis_opts *opts, void *work);

@@ -2,17 +2,17 @@
 /* Ranges as such: make, compare, join, widen, and let their parts agree. */
 #include "range.h"
 
-static u64 sign_bit(u32 n)
+static __always_inline u64 sign_bit(u32 n)
 {
 	return 1ull << (n - 1);
 }
 
-static s64 least(u32 n)
+static __always_inline s64 least(u32 n)
 {
 	return moat_signed(sign_bit(n), n);
 }
 
-static s64 most(u32 n)
+static __always_inline s64 most(u32 n)
 {
 	return (s64)(sign_bit(n) - 1);
 }
@@ -32,7 +32,7 @@ struct moat_span moat_span_signed(s64 min, s64 max, u32 n)
 	return (struct moat_span) { .umin = 0, .umax = moat_mask(n), .smin = min, .smax = max };
 }
 
-static struct moat_span span_const(u64 v, u32 n)
+static __always_inline struct moat_span span_const(u64 v, u32 n)
 {
 	s64 s = moat_signed(v, n);
 
@@ -41,16 +41,31 @@ static struct moat_span span_const(u64 v, u32 n)
 
 void moat_range_any(struct moat_range *r, u32 w)
 {
+	static const struct moat_range any = MOAT_ANY_WORD;
+
+	if (w == MOAT_WORD) {
+		*r = any;
+		return;
+	}
 	r->full = moat_span_any(w);
 	r->low = moat_span_any(w / 2);
 	r->bits = (struct moat_known_bits) { .unknown = moat_mask(w) };
 }
 
-void moat_range_const(struct moat_range *r, u64 v, u32 w)
+static __always_inline void make_const(struct moat_range *r, u64 v, u32 w)
 {
 	r->full = span_const(v, w);
 	r->low = span_const(v, w / 2);
 	r->bits = (struct moat_known_bits) { .value = v & moat_mask(w) };
+}
+
+/* The width of real programs is worth its own code. */
+void moat_range_const(struct moat_range *r, u64 v, u32 w)
+{
+	if (w == MOAT_WORD)
+		make_const(r, v, MOAT_WORD);
+	else
+		make_const(r, v, w);
 }
 
 void moat_range_between(struct moat_range *r, u64 min, u64 max, u32 w)
@@ -66,7 +81,7 @@ bool moat_range_is_const(const struct moat_range *r)
 	return !r->bits.unknown;
 }
 
-static bool span_has(const struct moat_span *s, u64 v, u32 n)
+static __always_inline bool span_has(const struct moat_span *s, u64 v, u32 n)
 {
 	s64 sv = moat_signed(v, n);
 
@@ -74,15 +89,15 @@ static bool span_has(const struct moat_span *s, u64 v, u32 n)
 	return v >= s->umin && v <= s->umax && sv >= s->smin && sv <= s->smax;
 }
 
-bool moat_range_has(const struct moat_range *r, u64 v, u32 w)
+static __always_inline bool has(const struct moat_range *r, u64 v, u32 w)
 {
 	return span_has(&r->full, v, w) && span_has(&r->low, v, w / 2) &&
 	       (v & moat_mask(w) & ~r->bits.unknown) == r->bits.value;
 }
 
-bool moat_range_equal(const struct moat_range *a, const struct moat_range *b)
+bool moat_range_has(const struct moat_range *r, u64 v, u32 w)
 {
-	return !memcmp(a, b, sizeof(*a));
+	return has(r, v, w);
 }
 
 /* Agreement ---------------------------------------------------------------- */
@@ -108,7 +123,7 @@ static s64 smin_of(s64 a, s64 b)
 }
 
 /* What known bits say of the interval of the low @n. */
-static void span_from_bits(struct moat_span *s, struct moat_known_bits b, u32 n)
+static __always_inline void span_from_bits(struct moat_span *s, struct moat_known_bits b, u32 n)
 {
 	u64 sign = sign_bit(n), value = b.value & moat_mask(n), unknown = b.unknown & moat_mask(n);
 
@@ -119,7 +134,7 @@ static void span_from_bits(struct moat_span *s, struct moat_known_bits b, u32 n)
 }
 
 /* Signed and unsigned tell each other where all words have one sign. */
-static void span_signs(struct moat_span *s, u32 n)
+static __always_inline void span_signs(struct moat_span *s, u32 n)
 {
 	if (moat_signed(s->umin, n) <= moat_signed(s->umax, n) && !((s->umin ^ s->umax) & sign_bit(n))) {
 		s->smin = smax_of(s->smin, moat_signed(s->umin, n));
@@ -137,7 +152,7 @@ static bool span_empty(const struct moat_span *s)
 }
 
 /* Where the upper half is the same in all words, the halves' intervals are one. */
-static void halves(struct moat_range *r, u32 w)
+static __always_inline void halves(struct moat_range *r, u32 w)
 {
 	u32 h = w / 2;
 	u64 high = r->full.umin & ~moat_mask(h);
@@ -157,7 +172,7 @@ static void halves(struct moat_range *r, u32 w)
 }
 
 /* The bits in which the bounds of an interval agree, from the top, are those of all words.  False: known otherwise. */
-static bool bits_from_span(struct moat_known_bits *b, const struct moat_span *s)
+static __always_inline bool bits_from_span(struct moat_known_bits *b, const struct moat_span *s)
 {
 	u64 differ = s->umin ^ s->umax, same;
 
@@ -175,7 +190,7 @@ static bool bits_from_span(struct moat_known_bits *b, const struct moat_span *s)
 	return true;
 }
 
-static bool low_bits_from_span(struct moat_range *r, u32 h)
+static __always_inline bool low_bits_from_span(struct moat_range *r, u32 h)
 {
 	struct moat_known_bits b = { r->bits.value & moat_mask(h), r->bits.unknown & moat_mask(h) };
 
@@ -186,7 +201,7 @@ static bool low_bits_from_span(struct moat_range *r, u32 h)
 	return true;
 }
 
-static bool agree(struct moat_range *r, u32 w)
+static __always_inline bool agree(struct moat_range *r, u32 w)
 {
 	u32 h = w / 2;
 
@@ -204,14 +219,23 @@ static bool agree(struct moat_range *r, u32 w)
 	return bits_from_span(&r->bits, &r->full) && low_bits_from_span(r, h);
 }
 
-bool moat_range_sync(struct moat_range *r, u32 w)
+static __always_inline bool sync_width(struct moat_range *r, u32 w)
 {
 	struct moat_range before = *r;
 
+	if (!r->bits.unknown) {
+		make_const(r, before.bits.value, w);
+		return has(&before, before.bits.value, w);
+	}
 	if (!agree(r, w))
 		return false;
 	/* What a second round finds is rare and still worth it: bits that came from an interval. */
 	return moat_range_equal(r, &before) || agree(r, w);
+}
+
+bool moat_range_sync(struct moat_range *r, u32 w)
+{
+	return w == MOAT_WORD ? sync_width(r, MOAT_WORD) : sync_width(r, w);
 }
 
 /* Joining ------------------------------------------------------------------ */

@@ -44,13 +44,30 @@ static inline s64 moat_signed(u64 v, u32 n)
 	return (s64)(v << (64 - n)) >> (64 - n);
 }
 
+/* Any word of MOAT_WORD bits. */
+#define MOAT_ANY_WORD								\
+	{ .full = { .umin = 0, .umax = ~0ull, .smin = LLONG_MIN, .smax = LLONG_MAX },	\
+	  .low = { .umin = 0, .umax = ~0u, .smin = INT_MIN, .smax = INT_MAX },	\
+	  .bits = { .unknown = ~0ull } }
+
 void moat_range_any(struct moat_range *r, u32 w);
 void moat_range_const(struct moat_range *r, u64 v, u32 w);
 /* Words from @min to @max, read unsigned. */
 void moat_range_between(struct moat_range *r, u64 min, u64 max, u32 w);
 bool moat_range_is_const(const struct moat_range *r);
 bool moat_range_has(const struct moat_range *r, u64 v, u32 w);
-bool moat_range_equal(const struct moat_range *a, const struct moat_range *b);
+
+static inline u64 moat_span_differs(const struct moat_span *a, const struct moat_span *b)
+{
+	return (a->umin ^ b->umin) | (a->umax ^ b->umax) | (u64)(a->smin ^ b->smin) | (u64)(a->smax ^ b->smax);
+}
+
+/* Most values that are compared are equal: without branches. */
+static inline bool moat_range_equal(const struct moat_range *a, const struct moat_range *b)
+{
+	return !(moat_span_differs(&a->full, &b->full) | moat_span_differs(&a->low, &b->low) |
+		 (a->bits.value ^ b->bits.value) | (a->bits.unknown ^ b->bits.unknown));
+}
 
 /* Let each part learn from the others.  False: they contradict each other, there is no such word. */
 bool moat_range_sync(struct moat_range *r, u32 w);

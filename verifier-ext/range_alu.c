@@ -329,6 +329,16 @@ static kb low_bits(kb b, u32 h)
 	return (kb) { b.value & moat_mask(h), b.unknown & moat_mask(h) };
 }
 
+static bool is_any(const struct moat_range *r, u32 w)
+{
+	struct moat_range any;
+
+	if (r->bits.unknown != moat_mask(w))
+		return false;
+	moat_range_any(&any, w);
+	return moat_range_equal(r, &any);
+}
+
 /* @low is all there is: zeros above. */
 static void zero_extend(struct moat_range *to, struct moat_span low, kb bits, u32 w)
 {
@@ -344,21 +354,34 @@ static bool low_from_low(u8 fn)
 	       fn == BPF_XOR;
 }
 
+/* Two that are frequent: one result, or as many as there are words. */
+static bool is_simple(struct moat_range *to, u8 fn, bool wide, kb bits, const struct moat_range *a,
+		      const struct moat_range *b, u32 w)
+{
+	if (!bits.unknown) {
+		moat_range_const(to, bits.value, w);
+		return true;
+	}
+	if (!wide || (fn != BPF_ADD && fn != BPF_SUB && fn != BPF_XOR) || (!is_any(a, w) && !is_any(b, w)))
+		return false;
+	moat_range_any(to, w);
+	return true;
+}
+
 void moat_range_alu(struct moat_range *to, u8 fn, bool wide, bool sx, const struct moat_range *a,
 		    const struct moat_range *b, u32 w)
 {
-	u32 h = w / 2;
-	struct moat_span low = moat_span_any(h);
-	kb bits;
+	u32 h = w / 2, n = wide ? w : h;
+	struct moat_span low;
+	kb bits = bits_op(fn, low_bits(a->bits, n), low_bits(b->bits, n), n);
 
+	if (is_simple(to, fn, wide, bits, a, b, w))
+		return;
 	if (!wide) {
-		bits = bits_op(fn, low_bits(a->bits, h), low_bits(b->bits, h), h);
 		zero_extend(to, span_op(fn, sx, &a->low, &b->low, h), bits, w);
 		return;
 	}
-	if (low_from_low(fn))
-		low = span_op(fn, sx, &a->low, &b->low, h);
-	bits = bits_op(fn, a->bits, b->bits, w);
+	low = low_from_low(fn) ? span_op(fn, sx, &a->low, &b->low, h) : moat_span_any(h);
 	to->full = span_op(fn, sx, &a->full, &b->full, w);
 	to->low = low;
 	to->bits = bits;

@@ -16,10 +16,7 @@ struct making {
 
 static const struct moat_value *value_of(const struct making *m, u32 i)
 {
-	static const struct moat_value any = {
-		.kind = MOAT_VAL_SCALAR,
-		.r = { .full = { 0, ~0ull, LLONG_MIN, LLONG_MAX }, .low = { 0, ~0u, INT_MIN, INT_MAX }, .bits = { 0, ~0ull } },
-	};
+	static const struct moat_value any = { .kind = MOAT_VAL_SCALAR, .r = MOAT_ANY_WORD };
 
 	return m->facts ? &m->facts->arg[i] : &any;
 }

@@ -4,8 +4,9 @@
 
 void moat_value_any(struct moat_value *v)
 {
-	*v = (struct moat_value) { .kind = MOAT_VAL_SCALAR };
-	moat_range_any(&v->r, MOAT_WORD);
+	static const struct moat_value any = { .kind = MOAT_VAL_SCALAR, .r = MOAT_ANY_WORD };
+
+	*v = any;
 }
 
 void moat_value_const(struct moat_value *v, u64 n)
@@ -16,11 +17,17 @@ void moat_value_const(struct moat_value *v, u64 n)
 
 void moat_value_number(struct moat_value *v, u32 bits, bool sx)
 {
+	struct moat_span s = { .umax = moat_mask(bits), .smax = (s64)moat_mask(bits) };
+
 	moat_value_any(v);
-	if (sx)
+	if (sx) {
 		moat_range_sign_extend(&v->r, &v->r, bits, true, MOAT_WORD);
-	else
-		moat_range_cut(&v->r, &v->r, bits, false, 8, MOAT_WORD);
+	} else if (bits < MOAT_WORD) {
+		v->r.full = s;
+		v->r.bits.unknown = s.umax;
+		if (bits < MOAT_WORD / 2)
+			v->r.low = s;
+	}
 }
 
 void moat_value_pointer(struct moat_value *v, enum moat_value_kind kind, u16 ref, s64 off)
@@ -58,18 +65,22 @@ static void join(struct moat_value *to, const struct moat_value *from, bool wide
 	}
 }
 
+static bool equal(const struct moat_value *a, const struct moat_value *b)
+{
+	return moat_range_equal(&a->r, &b->r) && a->id == b->id && a->ref == b->ref && a->kind == b->kind &&
+	       a->nullable == b->nullable;
+}
+
 bool moat_value_join(struct moat_value *to, const struct moat_value *from, bool widen)
 {
 	struct moat_value was;
 
-	if (!memcmp(to, from, sizeof(*to)))
+	if (equal(to, from))
 		return false;
 	was = *to;
 	join(to, from, widen);
-	return memcmp(to, &was, sizeof(was));
+	return !equal(to, &was);
 }
-
-static_assert(sizeof(struct moat_value) == sizeof(struct moat_range) + 8, "values are compared as bytes");
 
 void moat_state_any(struct moat_state *s)
 {
@@ -168,9 +179,9 @@ void moat_state_forget(struct moat_state *s, s64 from, s64 to)
 	}
 }
 
-void moat_state_learn(struct moat_state *s, const struct moat_value *was, const struct moat_value *now)
+void moat_state_learn(struct moat_state *s, u32 id, const struct moat_value *now)
 {
-	u32 id = was->id, i;
+	u32 i;
 
 	if (!id)
 		return;

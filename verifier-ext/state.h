@@ -80,7 +80,7 @@ void moat_state_spill(struct moat_state *s, s64 off, const struct moat_value *v)
 /* Bytes [@from, @to) of the stack, from its top, were written or mean nothing any more. */
 void moat_state_forget(struct moat_state *s, s64 from, s64 to);
 
-/* Every value that is equal to @was, by its id, is @now as well. */
-void moat_state_learn(struct moat_state *s, const struct moat_value *was, const struct moat_value *now);
+/* Every value of the name @id, if that is one, is @now. */
+void moat_state_learn(struct moat_state *s, u32 id, const struct moat_value *now);
 
 #endif

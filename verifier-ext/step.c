@@ -13,24 +13,20 @@
 /* Bytes behind any piece of heap that are never given out. */
 #define GUARD		4096
 
-struct moat_value moat_walk_reg(const struct moat_walk *w, u8 reg)
+const struct moat_value *moat_walk_reg(const struct moat_walk *w, u8 reg, struct moat_value *top)
 {
-	struct moat_value v;
-
 	if (reg < BPF_REG_10)
-		return w->cur.reg[reg];
-	moat_value_pointer(&v, MOAT_VAL_FRAME, 0, moat_frame_top(w->func));
-	return v;
+		return &w->cur.reg[reg];
+	moat_value_pointer(top, MOAT_VAL_FRAME, 0, moat_frame_top(w->func));
+	return top;
 }
 
 /* What arithmetic sees: a number that is anything, if it is an address. */
-static struct moat_range as_number(const struct moat_value *v)
+static const struct moat_range *as_number(const struct moat_value *v)
 {
-	struct moat_range r = v->r;
+	static const struct moat_range any = MOAT_ANY_WORD;
 
-	if (v->kind != MOAT_VAL_SCALAR)
-		moat_range_any(&r, MOAT_WORD);
-	return r;
+	return v->kind == MOAT_VAL_SCALAR ? &v->r : &any;
 }
 
 static bool is_memory(const struct moat_value *v)
@@ -74,29 +70,25 @@ static bool pointer_alu(struct moat_value *to, const struct moat_op *op, const s
 	return move_pointer(to, a, b, BPF_SUB);
 }
 
-static struct moat_value operand(const struct moat_walk *w, const struct moat_op *op)
+/* The second operand; @v has room for one that is in no register. */
+static const struct moat_value *operand(const struct moat_walk *w, const struct moat_op *op, struct moat_value *v)
 {
-	struct moat_value v;
-
 	if (!op->has_imm)
-		return moat_walk_reg(w, op->src);
-	moat_value_const(&v, op->imm);
+		return moat_walk_reg(w, op->src, v);
+	moat_value_const(v, op->imm);
 	return v;
 }
 
 static void step_alu(struct moat_walk *w, const struct moat_op *op)
 {
-	struct moat_value a = moat_walk_reg(w, op->dst), b = operand(w, op), v;
-	struct moat_range x, y;
+	struct moat_value *a = &w->cur.reg[op->dst], second, v = { .kind = MOAT_VAL_SCALAR };
+	const struct moat_value *b = operand(w, op, &second);
 
-	moat_value_any(&v);
-	if (!pointer_alu(&v, op, &a, &b)) {
-		moat_value_any(&v);
-		x = as_number(&a);
-		y = as_number(&b);
-		moat_range_alu(&v.r, op->fn, op->is64, op->sx, &x, &y, MOAT_WORD);
+	if (!pointer_alu(&v, op, a, b)) {
+		v = (struct moat_value) { .kind = MOAT_VAL_SCALAR };
+		moat_range_alu(&v.r, op->fn, op->is64, op->sx, as_number(a), as_number(b), MOAT_WORD);
 	}
-	w->cur.reg[op->dst] = v;
+	*a = v;
 }
 
 /*
@@ -107,44 +99,45 @@ static void step_alu(struct moat_walk *w, const struct moat_op *op)
  */
 static void copy(struct moat_walk *w, const struct moat_op *op)
 {
-	struct moat_value v;
+	struct moat_value *to = &w->cur.reg[op->dst];
 
-	if (op->src == BPF_REG_10 || op->src == op->dst) {
-		w->cur.reg[op->dst] = moat_walk_reg(w, op->src);
+	if (op->src == op->dst)
+		return;
+	if (op->src == BPF_REG_10) {
+		moat_walk_reg(w, op->src, to);
 		return;
 	}
 	if (!w->cur.reg[op->src].id)
 		w->cur.reg[op->src].id = op->pc + 1;
-	v = w->cur.reg[op->src];
-	w->cur.reg[op->dst] = v;
+	*to = w->cur.reg[op->src];
 }
 
 static void step_mov(struct moat_walk *w, const struct moat_op *op)
 {
-	struct moat_value v = operand(w, op);
-	struct moat_range r = as_number(&v);
+	struct moat_value second, v = { .kind = MOAT_VAL_SCALAR };
+	const struct moat_range *r;
 
-	if (!op->has_imm && op->is64 && !op->bytes) {
-		copy(w, op);
+	if (op->is64 && !op->bytes) {
+		if (op->has_imm)
+			moat_value_const(&w->cur.reg[op->dst], op->imm);
+		else
+			copy(w, op);
 		return;
 	}
-	moat_value_any(&v);
+	r = as_number(operand(w, op, &second));
 	if (op->bytes)
-		moat_range_sign_extend(&v.r, &r, 8 * op->bytes, op->is64, MOAT_WORD);
-	else if (op->is64)
-		v.r = r;
+		moat_range_sign_extend(&v.r, r, 8 * op->bytes, op->is64, MOAT_WORD);
 	else
-		moat_range_cut(&v.r, &r, 32, false, 8, MOAT_WORD);
+		moat_range_cut(&v.r, r, 32, false, 8, MOAT_WORD);
 	w->cur.reg[op->dst] = v;
 }
 
 static void step_swap(struct moat_walk *w, const struct moat_op *op)
 {
-	struct moat_value v;
-	struct moat_range r = as_number(&w->cur.reg[op->dst]);
+	struct moat_value v = { .kind = MOAT_VAL_SCALAR };
+	const struct moat_range *r = as_number(&w->cur.reg[op->dst]);
 
-	moat_value_any(&v);
-	moat_range_cut(&v.r, &r, 8 * op->bytes, op->fn != SWAP_LE, 8, MOAT_WORD);
+	moat_range_cut(&v.r, r, 8 * op->bytes, op->fn != SWAP_LE, 8, MOAT_WORD);
 	w->cur.reg[op->dst] = v;
 }
 
@@ -243,35 +236,34 @@ static bool is_data_pointer(const struct moat_walk *w, const struct moat_op *op,
 
 static void step_load(struct moat_walk *w, const struct moat_op *op)
 {
-	struct moat_value p = moat_walk_reg(w, op->src), v;
-	const struct moat_value *spilled = NULL;
+	struct moat_value *to = &w->cur.reg[op->dst], top;
+	const struct moat_value *p = moat_walk_reg(w, op->src, &top), *spilled = NULL;
 
-	moat_value_number(&v, 8 * op->bytes, op->sx);
-	if (is_data_pointer(w, op, &p))
-		moat_value_pointer(&v, MOAT_VAL_PACKET, 0, 0);
-	if (p.kind == MOAT_VAL_FRAME && moat_range_is_const(&p.r) && op->bytes == 8)
-		spilled = moat_state_spilled(&w->cur, (s64)p.r.bits.value + op->off);
-	w->cur.reg[op->dst] = spilled ? *spilled : v;
+	if (p->kind == MOAT_VAL_FRAME && moat_range_is_const(&p->r) && op->bytes == 8)
+		spilled = moat_state_spilled(&w->cur, (s64)p->r.bits.value + op->off);
+	if (spilled)
+		*to = *spilled;
+	else if (is_data_pointer(w, op, p))
+		moat_value_pointer(to, MOAT_VAL_PACKET, 0, 0);
+	else
+		moat_value_number(to, 8 * op->bytes, op->sx);
 }
 
 static void step_store(struct moat_walk *w, const struct moat_op *op)
 {
-	struct moat_value p = moat_walk_reg(w, op->dst), v;
+	struct moat_value top, second;
+	const struct moat_value *p = moat_walk_reg(w, op->dst, &top);
 
-	if (op->has_imm)
-		moat_value_const(&v, op->imm);
-	else
-		v = moat_walk_reg(w, op->src);
-	moat_step_written(w, &p, op->off, op->bytes);
-	if (p.kind == MOAT_VAL_FRAME && moat_range_is_const(&p.r) && op->bytes == 8)
-		moat_state_spill(&w->cur, (s64)p.r.bits.value + op->off, &v);
+	moat_step_written(w, p, op->off, op->bytes);
+	if (p->kind == MOAT_VAL_FRAME && moat_range_is_const(&p->r) && op->bytes == 8)
+		moat_state_spill(&w->cur, (s64)p->r.bits.value + op->off, operand(w, op, &second));
 }
 
 static void step_atomic(struct moat_walk *w, const struct moat_op *op)
 {
-	struct moat_value p = moat_walk_reg(w, op->dst);
+	struct moat_value top;
 
-	moat_step_written(w, &p, op->off, op->bytes);
+	moat_step_written(w, moat_walk_reg(w, op->dst, &top), op->off, op->bytes);
 	if (op->imm == BPF_CMPXCHG)
 		moat_value_number(&w->cur.reg[BPF_REG_0], 8 * op->bytes, false);
 	else if (op->imm & BPF_FETCH)
@@ -329,28 +321,29 @@ void moat_step(struct moat_walk *w, const struct moat_op *op)
 
 /* Conditional jumps -------------------------------------------------------- */
 
-static void learn(struct moat_state *s, u8 reg, const struct moat_value *was, const struct moat_value *now)
+/* Register @reg, and whatever else was called @id, is @now. */
+static void learn(struct moat_state *s, u8 reg, u32 id, const struct moat_value *now)
 {
-	moat_state_learn(s, was, now);
-	if (reg < BPF_REG_10)
-		s->reg[reg] = *now;
+	moat_state_learn(s, id, now);
+	s->reg[reg] = *now;
 }
 
 /* A pointer or NULL, compared with NULL. */
-static void learn_null(struct moat_state *s, u8 reg, const struct moat_value *p, bool null)
+static void learn_null(struct moat_state *s, u8 reg, bool null)
 {
-	struct moat_value now = *p;
+	struct moat_value now = s->reg[reg];
+	u32 id = now.id;
 
 	if (null)
 		moat_value_const(&now, 0);
 	else
 		now.nullable = false;
-	learn(s, reg, p, &now);
+	learn(s, reg, id, &now);
 }
 
 bool moat_step_branch(const struct moat_walk *w, struct moat_state *s, const struct moat_op *op, bool taken)
 {
-	struct moat_value a, b, x, y;
+	struct moat_value a, b;
 	bool equality = op->fn == BPF_JEQ || op->fn == BPF_JNE;
 
 	if (op->dst == BPF_REG_10 || (!op->has_imm && op->src == BPF_REG_10))
@@ -361,17 +354,15 @@ bool moat_step_branch(const struct moat_walk *w, struct moat_state *s, const str
 	else
 		b = s->reg[op->src];
 	if (a.nullable && equality && op->is64 && moat_value_is_null(&b)) {
-		learn_null(s, op->dst, &a, taken == (op->fn == BPF_JEQ));
+		learn_null(s, op->dst, taken == (op->fn == BPF_JEQ));
 		return true;
 	}
 	if (a.kind != MOAT_VAL_SCALAR || b.kind != MOAT_VAL_SCALAR)
 		return true;
-	x = a;
-	y = b;
-	if (!moat_range_branch(&x.r, &y.r, op->fn, op->is64, taken, MOAT_WORD))
+	if (!moat_range_branch(&a.r, &b.r, op->fn, op->is64, taken, MOAT_WORD))
 		return false;
-	learn(s, op->dst, &a, &x);
+	learn(s, op->dst, a.id, &a);
 	if (!op->has_imm)
-		learn(s, op->src, &b, &y);
+		learn(s, op->src, b.id, &b);
 	return true;
 }

@@ -14,8 +14,9 @@
 struct moat_meet {
 	u32 pc;
 	u32 state;		/* in the pool, if @seen */
+	u32 next_caller;	/* another call of the function that is called here + 1, or 0 */
 	u16 visits;
-	bool seen, pending;
+	bool seen;
 	bool head;		/* something jumps back to it */
 	bool keeps;		/* a head, a function's start, or a call that is walked again */
 };
@@ -27,6 +28,7 @@ struct moat_effects {
 	bool everything;	/* may write anywhere */
 	bool ctx;		/* may write the context */
 	s64 from, to;		/* of the stack, from its top, it may write [from, to) */
+	u32 callers;		/* the first call's meeting point + 1, or 0 */
 	u16 visits;
 };
 
@@ -34,8 +36,12 @@ struct moat_walk {
 	const struct moat_analysis_opts *opts;
 	struct moat_analysis *out;
 	struct moat_meet *meet;		/* by pc */
-	u32 nr_meet, first_pending;
+	u32 nr_meet;
+	u32 callbacks;		/* the first call of a helper that calls back, its meeting point + 1, or 0 */
+	u64 *pending;		/* a bit for each meeting point that has news */
+	u32 first_pending;	/* words in front of it are zero */
 	struct moat_state *pool;	/* one for each meeting point at most; few are in use at a time */
+	u32 nr_state;
 	u32 fresh, nr_free;	/* the first that never was in use; those that were and are free */
 	u32 *free;
 	u32 *index;			/* by slot: its meet + 1, or 0 */
@@ -57,13 +63,16 @@ static inline struct moat_effects *moat_effects_of(struct moat_walk *w, const st
 	return &w->effects[f - w->opts->func];
 }
 
-/* analyze.c: paths come to @pc with @s. */
+/* meet.c: paths come to @pc with @s. */
 void moat_walk_merge(struct moat_walk *w, u32 pc, const struct moat_state *s);
 /* Effects of @f have grown: whoever may call it is to be walked again. */
 void moat_walk_again(struct moat_walk *w, const struct moat_func *f);
+/* The lowest meeting point that has news, which is none any more; NULL: there is none. */
+struct moat_meet *moat_walk_next(struct moat_walk *w);
 
-/* step.c: the value of register @reg (R10 too); one instruction that is no call and no jump; one side of a branch. */
-struct moat_value moat_walk_reg(const struct moat_walk *w, u8 reg);
+/* step.c: the value of register @reg; that of R10 is put in @top. */
+const struct moat_value *moat_walk_reg(const struct moat_walk *w, u8 reg, struct moat_value *top);
+/* One instruction that is no call and no jump; one side of a branch. */
 void moat_step(struct moat_walk *w, const struct moat_op *op);
 /* False: that side is never taken. */
 bool moat_step_branch(const struct moat_walk *w, struct moat_state *s, const struct moat_op *op, bool taken);
