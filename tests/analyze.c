@@ -185,23 +185,6 @@ static void before(struct interp *it)
 	nr_checked++;
 }
 
-static bool each(struct interp *it)
-{
-	u64 function = it->reg[1], address = it->reg[2], n = it->reg[3] % 4, i;
-
-	for (i = 0; i < n; i++) {
-		it->reg[1] = address;
-		it->reg[2] = i;
-		it->reg[3] = 0x77;
-		it->reg[4] = i;
-		it->reg[5] = it->scratch;
-		if (!interp_call(it, (u32)function))
-			return false;
-	}
-	it->reg[0] = n;
-	return true;
-}
-
 static bool interp_helper(struct interp *it, int32_t id)
 {
 	u64 bytes = id == GEN_PEEK ? 8 : it->reg[2];
@@ -209,7 +192,7 @@ static bool interp_helper(struct interp *it, int32_t id)
 	u8 *mem;
 
 	if (id == GEN_EACH)
-		return each(it);
+		return interp_each(it);
 	if (id == GEN_MIX || (id == GEN_PEEK && !p)) {
 		it->reg[0] = it->reg[1] * 31 + it->reg[2];
 		return true;

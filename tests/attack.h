@@ -107,6 +107,10 @@ int attack_run(struct moat_object *obj, u64 *data, struct moat_run_opts *opts);
 /* Load, run, close. */
 int attack_try(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr,
 	       u64 *data, struct moat_run_opts *opts);
+/* Whole tries: a call for which the helper must not be reached, which counts its calls. */
+void attack_call(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr, u64 *data);
+/* @insn gets the address of a value, SECRET, of a map that is read-only to programs, and 1, 8, "0000" behind it. */
+void attack_write_constant(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr);
 u32 attack_slot(struct moat_object *obj);	/* offset of the memory that a run on this thread gets */
 
 /* Helpers of the attacked host, and what they did. */

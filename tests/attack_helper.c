@@ -67,6 +67,18 @@ static void forged_memory(const struct attack_variant *v, struct attack_result *
 	free(heap);
 }
 
+void attack_call(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr, u64 *data)
+{
+	u64 calls = helper_calls;
+	struct moat_run_opts opts;
+	int err = attack_try(v, r, insn, nr, data, &opts);
+
+	if (helper_calls != calls)
+		attack_worked(r);
+	else
+		attack_stopped(r, err, &opts.fault, KIND(AUDIT));
+}
+
 /* Sizes that reach beyond what the pointer points to; @first says where it points. */
 static void forged_size(const struct attack_variant *v, struct attack_result *r)
 {
@@ -81,14 +93,9 @@ static void forged_size(const struct attack_variant *v, struct attack_result *r)
 			const struct bpf_insn insn[] = {
 				LDX(BPF_DW, 2, 1, 8), CALL(n ? HELP_FILL : HELP_SUM), EXIT,
 			};
-			u64 data[ATTACK_SHARED / 8] = { 0, size[i] }, calls = helper_calls;
-			struct moat_run_opts opts;
-			int err = attack_try(v, r, insn, ARRAY_SIZE(insn), data, &opts);
+			u64 data[ATTACK_SHARED / 8] = { 0, size[i] };
 
-			if (helper_calls != calls)
-				attack_worked(r);
-			else
-				attack_stopped(r, err, &opts.fault, KIND(AUDIT));
+			attack_call(v, r, insn, ARRAY_SIZE(insn), data);
 		}
 	}
 }
@@ -105,14 +112,9 @@ static void partly_own(const struct attack_variant *v, struct attack_result *r)
 				MOV_X(1, 10), ALU64_K(BPF_ADD, 1, off[i]), MOV_K(2, n ? 8 : 0),
 				CALL(n ? HELP_FILL : HELP_POKE), EXIT,
 			};
-			u64 data[ATTACK_SHARED / 8] = { 0 }, calls = helper_calls;
-			struct moat_run_opts opts;
-			int err = attack_try(v, r, insn, ARRAY_SIZE(insn), data, &opts);
+			u64 data[ATTACK_SHARED / 8] = { 0 };
 
-			if (helper_calls != calls)
-				attack_worked(r);
-			else
-				attack_stopped(r, err, &opts.fault, KIND(AUDIT));
+			attack_call(v, r, insn, ARRAY_SIZE(insn), data);
 		}
 	}
 }
@@ -123,27 +125,22 @@ static void null_argument(const struct attack_variant *v, struct attack_result *
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(way); i++) {
-		u64 data[ATTACK_SHARED / 8] = { 0, 8 }, calls = helper_calls;
-		struct moat_run_opts opts;
-		int err = attack_try(v, r, way[i], 5, data, &opts);
+		u64 data[ATTACK_SHARED / 8] = { 0, 8 };
 
-		if (helper_calls != calls)
-			attack_worked(r);
-		else
-			attack_stopped(r, err, &opts.fault, KIND(AUDIT));
+		attack_call(v, r, way[i], 5, data);
 	}
 }
 
-/* CVE-2024-49861: a helper's output argument aimed at constant data. */
-static void rodata_output(const struct attack_variant *v, struct attack_result *r)
+void attack_write_constant(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr)
 {
-	struct moat_object *obj = attack_load(v, r, poke, 5);
-	u64 data[ATTACK_SHARED / 8] = { 0, 1 }, handle = 0;
+	static struct moat_map map;
+	struct moat_object *obj = attack_load(v, r, insn, nr);
+	u64 data[ATTACK_SHARED / 8] = { 0, 1, 8, 0x30303030 }, handle = 0;
 	struct moat_run_opts opts = { 0 };
-	struct moat_map map = { .obj = obj, .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 64,
-				.max_entries = 1, .flags = BPF_F_RDONLY_PROG, .rights = MOAT_READ, .internal = true, .name = ".rodata" };
 	int err;
 
+	map = (struct moat_map){ .obj = obj, .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 64, .max_entries = 1,
+				 .flags = BPF_F_RDONLY_PROG, .internal = true, .name = ".rodata" };
 	if (!obj || moat_map_create(&map)) {
 		attack_odd(r, "no map");
 		return;
@@ -160,6 +157,12 @@ static void rodata_output(const struct attack_variant *v, struct attack_result *
 		attack_worked(r);
 	else
 		attack_stopped(r, err, &opts.fault, KIND(AUDIT));
+}
+
+/* CVE-2024-49861: a helper's output argument aimed at constant data. */
+static void rodata_output(const struct attack_variant *v, struct attack_result *r)
+{
+	attack_write_constant(v, r, poke, ARRAY_SIZE(poke));
 }
 
 /* Maps ------------------------------------------------------------------------- */

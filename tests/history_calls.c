@@ -93,40 +93,11 @@ static void moved_context(const struct attack_variant *v, struct attack_result *
 
 /* Memory that is only read ---------------------------------------------------- */
 
-/* Calls @insn with the address of a read-only value, which holds SECRET, in the first word. */
-static void write_constant(const struct attack_variant *v, struct attack_result *r, const struct bpf_insn *insn, u32 nr)
-{
-	static struct moat_map map;
-	struct moat_object *obj = attack_load(v, r, insn, nr);
-	u64 data[ATTACK_SHARED / 8] = { 0, 1, 8, 0x30303030 }, handle = 0;
-	struct moat_run_opts opts = { 0 };
-	int err;
-
-	map = (struct moat_map){ .obj = obj, .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 64, .max_entries = 1,
-				 .flags = BPF_F_RDONLY_PROG, .internal = true, .name = ".rodata" };
-	if (!obj || moat_map_create(&map)) {
-		attack_odd(r, "no map");
-		return;
-	}
-	pthread_mutex_lock(&obj->lock);
-	handle = moat_domain_map(moat_object__next_program(obj, NULL)->domain, &map);
-	pthread_mutex_unlock(&obj->lock);
-	if (!handle)
-		attack_odd(r, "no handle");
-	*(u64 *)moat_host(map.heap_off) = SECRET;
-	data[0] = map.heap_off;
-	err = attack_run(obj, data, &opts);
-	if (*(u64 *)moat_host(map.heap_off) != SECRET)
-		attack_worked(r);
-	else
-		attack_stopped(r, err, &opts.fault, KIND(AUDIT));
-}
-
 static void poke_constant(const struct attack_variant *v, struct attack_result *r)
 {
 	static const struct bpf_insn insn[] = { LDX(BPF_DW, 1, 1, 0), MOV_K(2, 1), CALL(HELP_POKE), EXIT };
 
-	write_constant(v, r, insn, ARRAY_SIZE(insn));
+	attack_write_constant(v, r, insn, ARRAY_SIZE(insn));
 }
 
 static void number_to_constant(const struct attack_variant *v, struct attack_result *r)
@@ -135,7 +106,7 @@ static void number_to_constant(const struct attack_variant *v, struct attack_res
 		LDX(BPF_DW, 4, 1, 0), ALU64_K(BPF_ADD, 1, 24), MOV_K(2, 4), MOV_K(3, 10), CALL(BPF_FUNC_strtol), EXIT,
 	};
 
-	write_constant(v, r, insn, ARRAY_SIZE(insn));
+	attack_write_constant(v, r, insn, ARRAY_SIZE(insn));
 }
 
 static void name_to_constant(const struct attack_variant *v, struct attack_result *r)
@@ -144,7 +115,7 @@ static void name_to_constant(const struct attack_variant *v, struct attack_resul
 		LDX(BPF_DW, 2, 1, 16), LDX(BPF_DW, 1, 1, 0), ALU64_K(BPF_AND, 2, 15), CALL(BPF_FUNC_get_current_comm), EXIT,
 	};
 
-	write_constant(v, r, insn, ARRAY_SIZE(insn));
+	attack_write_constant(v, r, insn, ARRAY_SIZE(insn));
 }
 
 /* Ring buffers --------------------------------------------------------------- */

@@ -423,6 +423,24 @@ bool interp_call(struct interp *it, uint32_t pc)
 	return true;
 }
 
+bool interp_each(struct interp *it)
+{
+	uint64_t function = it->reg[1], address = it->reg[2], n = it->reg[3] % 4, sum = 0, i;
+
+	for (i = 0; i < n; i++) {
+		it->reg[1] = address;
+		it->reg[2] = i;
+		it->reg[3] = 0x77;
+		it->reg[4] = i;
+		it->reg[5] = it->scratch;
+		if (!interp_call(it, (uint32_t)function))
+			return false;
+		sum += it->reg[0];
+	}
+	it->reg[0] = sum;
+	return true;
+}
+
 static enum flow call(struct interp *it, const struct bpf_insn *in)
 {
 	if (in->src_reg == BPF_PSEUDO_CALL)

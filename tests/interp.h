@@ -83,6 +83,8 @@ enum interp_end interp_run(struct interp *it);
  * False: it did not end with an exit; the helper must return at once.
  */
 bool interp_call(struct interp *it, uint32_t pc);
+/* The helper GEN_EACH of generated programs (gen.h). */
+bool interp_each(struct interp *it);
 
 /* Host address of [@address, @address + @bytes), or NULL unless one region allows it all. */
 uint8_t *interp_memory(struct interp *it, uint64_t address, uint64_t bytes, bool write);

@@ -123,24 +123,6 @@ static u8 *audited(struct interp *it, u64 bytes, bool write)
 	return NULL;
 }
 
-static bool interp_each(struct interp *it)
-{
-	u64 function = it->reg[1], address = it->reg[2], n = it->reg[3] % 4, sum = 0, i;
-
-	for (i = 0; i < n; i++) {
-		it->reg[1] = address;
-		it->reg[2] = i;
-		it->reg[3] = 0x77;
-		it->reg[4] = i;
-		it->reg[5] = it->scratch;
-		if (!interp_call(it, (u32)function))
-			return false;
-		sum += it->reg[0];
-	}
-	it->reg[0] = sum;
-	return true;
-}
-
 static bool interp_helper(struct interp *it, int32_t id)
 {
 	struct notes *n = it->user;
