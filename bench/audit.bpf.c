@@ -15,6 +15,7 @@ static long (*const no_args)(void) = (void *)9101;
 static long (*const map_key)(void *map, const void *key) = (void *)9102;
 static long (*const map_key_value)(void *map, const void *key, const void *value, __u64 flags) = (void *)9103;
 static long (*const load_bytes)(void *ctx, __u32 at, void *to, __u32 bytes) = (void *)9104;
+static long (*const csum_replace)(void *ctx, __u32 at, __u64 from, __u64 to, __u64 flags) = (void *)9106;
 static long (*const output)(void *map, const void *data, __u64 bytes, __u64 flags) = (void *)9105;
 
 SEC("xdp")
@@ -69,6 +70,17 @@ int call_load_at(struct xdp_md *ctx)
 
 	LOOP for (i = 0; i < CALLS; i++)
 		sum += load_bytes(ctx, at, ports, sizeof(ports));
+	return sum;
+}
+
+/* As after a rewrite: three numbers within bounds. */
+SEC("xdp")
+int call_replace(struct xdp_md *ctx)
+{
+	__u32 i, sum = 0, at = 14 + (ctx->rx_queue_index & 15) * 4, from = ctx->ingress_ifindex, to = ~from;
+
+	LOOP for (i = 0; i < CALLS; i++)
+		sum += csum_replace(ctx, at, from, to, 4);
 	return sum;
 }
 

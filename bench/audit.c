@@ -25,6 +25,8 @@ static const struct moat_helper helpers[] = {
 	HELPER(9102, "map_key", { MOAT_ARG_MAP }, { MOAT_ARG_MAP_KEY }),
 	HELPER(9103, "map_key_value", { MOAT_ARG_MAP }, { MOAT_ARG_MAP_KEY }, { MOAT_ARG_MAP_VALUE }, { MOAT_ARG_SCALAR }),
 	HELPER(9104, "load_bytes", { MOAT_ARG_CTX }, { MOAT_ARG_SCALAR }, { MOAT_ARG_MEM_OUT }, { MOAT_ARG_SIZE }),
+	HELPER(9106, "csum_replace", { MOAT_ARG_CTX }, { MOAT_ARG_SCALAR }, { MOAT_ARG_SCALAR }, { MOAT_ARG_SCALAR },
+	       { MOAT_ARG_SCALAR }),
 	HELPER(9105, "output", { MOAT_ARG_MAP }, { MOAT_ARG_MEM }, { MOAT_ARG_SIZE_OR_ZERO }, { MOAT_ARG_SCALAR }),
 };
 

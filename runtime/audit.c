@@ -320,6 +320,20 @@ static __attribute__((__noinline__)) u64 call_compared(u64 r1, u64 r2, u64 r3, u
 	return call_checked(r1, r2, r3, r4, r5, f, site);
 }
 
+/* As moat_call(), where one number is to be compared; the stack serves to pick it without a branch. */
+static __attribute__((__noinline__)) u64 call_compared_one(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f,
+							   u64 site)
+{
+	const struct moat_call_gate *g = gate_of(f, site);
+	const struct moat_source *s = g->source;
+	u64 in[MOAT_MAX_ARGS] = { r1, r2, r3, r4, r5 }, top = moat_gate_top((struct moat_run *)f);
+
+	if (__builtin_expect(!compare(&g->bounds[g->number], in[g->number]), false))
+		return call_checked(r1, r2, r3, r4, r5, f, site);
+	return g->fn(moat_gate_form(&s[0], r1, top), moat_gate_form(&s[1], r2, top), moat_gate_form(&s[2], r3, top),
+		     moat_gate_form(&s[3], r4, top), moat_gate_form(&s[4], r5, top), (struct moat_run *)f);
+}
+
 /* Most calls need no more than this function does. */
 u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
 {
@@ -327,10 +341,12 @@ u64 moat_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 
 	const struct moat_source *s = g->source;
 	u64 top;
 
-	if (g->work == MOAT_WORK_COMPARE)
-		return call_compared(r1, r2, r3, r4, r5, f, site);
-	if (__builtin_expect(g->work, MOAT_WORK_FORM) == MOAT_WORK_ALL)
+	if (g->work == MOAT_WORK_COMPARE_ONE)
+		return call_compared_one(r1, r2, r3, r4, r5, f, site);
+	if (__builtin_expect(g->work == MOAT_WORK_ALL, false))
 		return call_checked(r1, r2, r3, r4, r5, f, site);
+	if (__builtin_expect(g->work == MOAT_WORK_COMPARE, false))
+		return call_compared(r1, r2, r3, r4, r5, f, site);
 	top = moat_gate_top((struct moat_run *)f);
 	return g->fn(moat_gate_form(&s[0], r1, top), moat_gate_form(&s[1], r2, top), moat_gate_form(&s[2], r3, top),
 		     moat_gate_form(&s[3], r4, top), moat_gate_form(&s[4], r5, top), (struct moat_run *)f);

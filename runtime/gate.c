@@ -109,7 +109,9 @@ static u8 work_of(const struct moat_call_gate *g)
 
 	for (i = 0; i < g->nr_check; i++)
 		plain &= g->check[i].what.kind == MOAT_AUDIT_NUMBER;
-	return !plain ? MOAT_WORK_ALL : g->nr_check ? MOAT_WORK_COMPARE : MOAT_WORK_FORM;
+	if (!plain)
+		return MOAT_WORK_ALL;
+	return g->nr_check > 1 ? MOAT_WORK_COMPARE : g->nr_check ? MOAT_WORK_COMPARE_ONE : MOAT_WORK_FORM;
 }
 
 void moat_gate_make(struct moat_call_gate *g, const struct moat_program *prog, const struct moat_helper *h,
@@ -132,6 +134,7 @@ void moat_gate_make(struct moat_call_gate *g, const struct moat_program *prog, c
 	}
 	g->bytes = bytes;
 	g->work = work_of(g);
+	g->number = g->check[0].arg;
 }
 
 void moat_gate_free(struct moat_call_gate *g)

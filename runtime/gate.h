@@ -25,6 +25,7 @@ struct moat_bounds {
 /* How much there is to do at a call. */
 enum moat_gate_work {
 	MOAT_WORK_FORM,		/* form the arguments; the result is the program's */
+	MOAT_WORK_COMPARE_ONE,	/* the same, and compare a number */
 	MOAT_WORK_COMPARE,	/* the same, and compare numbers */
 	MOAT_WORK_ALL,
 };
@@ -40,6 +41,7 @@ struct moat_check {
 
 struct moat_call_gate {
 	u8 work;		/* enum moat_gate_work */
+	u8 number;		/* COMPARE_ONE: the argument that it is */
 	moat_helper_fn *fn;
 	struct moat_source source[MOAT_MAX_ARGS];
 	struct moat_bounds bounds[MOAT_MAX_ARGS];

@@ -75,7 +75,7 @@ static void numbers(void)
 	CHECK(go(0, stack(64), 64, 0, 0, 0) == 2 && run->fault.address == 64, "though the frame has room");
 	CHECK(go(0, stack(64), 0, 0, 0, 0) == 2, "zero");
 	CHECK(call(BPF_FUNC_get_current_comm, stack(64), 64, 0, 0, 0) == OK, "without a record it passes");
-	/* Nothing but numbers to compare: the short way through the gate. */
+	/* Nothing but a number to compare: the short way through the gate. */
 	PROGRAM(BPF_PROG_TYPE_SCHED_CLS, LDX(BPF_W, 2, 1, 0), ALU64_K(BPF_AND, 2, 0x3c), MOV_X(3, 10), ALU64_K(BPF_ADD, 3, -8),
 		MOV_K(4, 8), CALL(BPF_FUNC_skb_load_bytes), EXIT);
 	run->data = run->slot->off + MOAT_VIEW_PACKET;
@@ -83,9 +83,16 @@ static void numbers(void)
 	run->ctx_bytes = 64;
 	CHECK(go(0, JUNK, 60, JUNK, JUNK, 0) == OK && !ret, "in range");
 	CHECK(go(0, JUNK, 64, JUNK, JUNK, 0) == 2 && proved("0..60"), "above");
+	CHECK(go(0, 60, 64, 60, 60, 60) == 2, "above, whatever is in the other registers");
 	CHECK(go(0, JUNK, 17, JUNK, JUNK, 0) == 2, "a bit that was proved to be clear");
 	CHECK(go(0, JUNK, 1ull << 32 | 60, JUNK, JUNK, 0) == 2, "numbers have 64 bits");
 	run->ctx_bytes = run->data = run->data_end = 0;
+	/* Two of them. */
+	PROGRAM(BPF_PROG_TYPE_SCHED_CLS, LDX(BPF_B, 1, 1, 0), MOV_X(2, 1), ALU64_K(BPF_AND, 2, 1), CALL(BPF_FUNC_redirect),
+		EXIT);
+	CHECK(go(0, 255, 1, JUNK, JUNK, JUNK) == OK, "both in range");
+	CHECK(go(0, 256, 1, 0, 0, 0) == 1 && proved("0..255"), "the first is above");
+	CHECK(go(0, 255, 2, 0, 0, 0) == 2 && proved("0..1"), "the second is above");
 }
 
 /* An address or NULL: neither is supplied in place of the other. */
