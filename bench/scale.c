@@ -42,24 +42,39 @@ static const struct shape {
 	const char *name;
 	const struct bpf_insn *insn;
 	__u32 nr;
+	bool local;		/* each piece ends with a call of a function, of which there are some */
 } shapes[] = {
-	{ "straight", straight, sizeof(straight) / sizeof(*straight) },
-	{ "calls", calls, sizeof(calls) / sizeof(*calls) },
+	{ "straight", straight, sizeof(straight) / sizeof(*straight), false },
+	{ "calls", calls, sizeof(calls) / sizeof(*calls), false },
+	{ "functions", calls, sizeof(calls) / sizeof(*calls), true },
 };
 
-/* A long program: so many whole pieces of one shape, filled up with moves. */
-static void fill(struct bpf_insn *insn, __u32 n, const struct shape *s)
+/* R6 is the context, so many whole pieces, filled up with moves. */
+static void fill_function(struct bpf_insn *insn, __u32 n, const struct shape *s)
 {
 	__u32 i = 0;
 
 	insn[i++] = MOV_X(6, 1);
-	while (i + s->nr + 2 <= n) {
+	for (; i + s->nr + 2 <= n; i += s->nr)
 		memcpy(&insn[i], s->insn, s->nr * sizeof(*insn));
-		i += s->nr;
-	}
 	while (i < n - 1)
 		insn[i++] = MOV_K(0, 0);
 	insn[i] = OP(.code = BPF_JMP | BPF_EXIT);
+}
+
+/* A long program of one shape, with a function of one piece for every 1024 instructions, up to 200. */
+static void fill(struct bpf_insn *insn, __u32 n, const struct shape *s)
+{
+	__u32 each = s->nr + 4, functions = !s->local ? 0 : n / 1024 < 200 ? n / 1024 : 200, main = n - functions * each, i;
+
+	fill_function(insn, main, s);
+	for (i = 0; i < functions; i++)
+		fill_function(&insn[main + i * each], each, s);
+	for (i = s->nr; functions && i + 2 < main; i += s->nr) {
+		insn[i - 1] = MOV_X(1, 6);
+		insn[i] = OP(.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL);
+		insn[i].imm = main + i / s->nr % functions * each - (i + 1);
+	}
 }
 
 /* Of this process alone: others may be on the machine. */
