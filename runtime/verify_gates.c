@@ -143,12 +143,16 @@ static bool is_paid(const struct moat_gate_proof *p)
 static bool works_enough(const struct moat_call_gate *g)
 {
 	bool plain = g->ret != MOAT_RET_MEM && g->ret != MOAT_RET_OBJECT && !g->nr_sized && !moat_gate_price(g->bytes);
+	enum moat_gate_work least = MOAT_WORK_ALL;
 	u32 k;
 
 	for (k = 0; k < g->nr_check; k++)
 		plain &= g->check[k].what.kind == MOAT_AUDIT_NUMBER;
-	return g->work <= MOAT_WORK_ALL &&
-	       g->work >= (!plain ? MOAT_WORK_ALL : g->nr_check ? MOAT_WORK_COMPARE : MOAT_WORK_FORM);
+	if (plain)
+		least = !g->nr_check ? MOAT_WORK_FORM : g->nr_check == 1 ? MOAT_WORK_COMPARE_ONE : MOAT_WORK_COMPARE;
+	if (g->work == MOAT_WORK_COMPARE_ONE && (g->number >= MOAT_MAX_ARGS || (g->nr_check && g->number != g->check[0].arg)))
+		return false;
+	return g->work >= least && g->work <= MOAT_WORK_ALL;
 }
 
 static bool gate_is_right(struct moat_gate_proof *p)

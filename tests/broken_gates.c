@@ -62,6 +62,16 @@ static void short_way(struct moat_call_gate *g)
 	g->work = MOAT_WORK_COMPARE;
 }
 
+static void short_way_of_one(struct moat_call_gate *g)
+{
+	g->work = MOAT_WORK_COMPARE_ONE;
+}
+
+static void other_number(struct moat_call_gate *g)
+{
+	g->number = (g->number + 1) % MOAT_MAX_ARGS;
+}
+
 static void key_as_value(struct moat_call_audit *r, const struct moat_helper *h)
 {
 	s32 i = of_kind(h, MOAT_ARG_MAP_KEY);
@@ -140,6 +150,8 @@ static const struct {
 	{ 0, { "the next map supplied", .gate = next_map } },
 	{ 1, { "flags compared by what is allowed", .record = flags_inverted } },
 	{ 2, { "the short way always", .gate = short_way } },
+	{ 2, { "the short way of one number always", .gate = short_way_of_one } },
+	{ 1, { "another number on the short way", .gate = other_number } },
 	{ 0, { "a key of one byte", .record = key_as_value } },
 	{ 0, { "NULL passes everywhere", .record = null_passes } },
 	{ 2, { "objects passed as numbers", .record = objects_pass } },

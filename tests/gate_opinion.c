@@ -44,10 +44,11 @@ static bool form(const struct moat_call_gate *g, const u64 in[5], u64 out[5])
 		const struct moat_bounds *b = &g->bounds[i];
 
 		out[i] = moat_gate_form(&g->source[i], in[i], moat_gate_top(run));
-		right &= out[i] - b->min <= b->span && (out[i] & b->mask) == b->value;
+		if (g->work != MOAT_WORK_COMPARE_ONE || g->number == i)
+			right &= out[i] - b->min <= b->span && (out[i] & b->mask) == b->value;
 	}
 	return g->helper->id == BPF_FUNC_tail_call || g->work == MOAT_WORK_ALL ||
-	       (g->work == MOAT_WORK_COMPARE && !right);
+	       (g->work != MOAT_WORK_FORM && !right);
 }
 
 /* What the gate does at a call, as far as the helper: true if it is called, with @out. */
@@ -183,7 +184,8 @@ static bool is_gate(const struct moat_call_gate *g)
 	const struct moat_check *c;
 	u32 i;
 
-	if (g->work > MOAT_WORK_ALL || g->nr_check > MOAT_MAX_ARGS || g->nr_sized > ARRAY_SIZE(g->sized))
+	if (g->work > MOAT_WORK_ALL || g->nr_check > MOAT_MAX_ARGS || g->nr_sized > ARRAY_SIZE(g->sized) ||
+	    (g->work == MOAT_WORK_COMPARE_ONE && g->number >= MOAT_MAX_ARGS))
 		return false;
 	for (i = 0; i < g->nr_check; i++) {
 		c = &g->check[i];

@@ -76,8 +76,8 @@ struct field {
 #define A(f)		FIELD(struct moat_arg_audit, f)
 #define C(f)		FIELD(struct moat_check, f)
 
-static const struct field of_gate[] = { G(work), G(fn), G(ret), G(nr_check), G(nr_sized), G(sized[0]), G(sized[1]),
-					G(bytes), G(pc), G(helper) };
+static const struct field of_gate[] = { G(work), G(number), G(fn), G(ret), G(nr_check), G(nr_sized), G(sized[0]),
+					G(sized[1]), G(bytes), G(pc), G(helper) };
 static const struct field of_source[] = { FIELD(struct moat_source, add), FIELD(struct moat_source, reg),
 					  FIELD(struct moat_source, top) };
 static const struct field of_bounds[] = { FIELD(struct moat_bounds, min), FIELD(struct moat_bounds, span),
