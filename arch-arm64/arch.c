@@ -43,6 +43,7 @@ const struct moat_arch a64_arch = {
 	.trap = trap,
 	.trap_bytes = 4,
 	.pad = pad,
+	.nr_kept = 3,		/* A64_KEPT */
 	.near = a64_near,
 	.choose = choose,
 	.forbidden = forbidden,

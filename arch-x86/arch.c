@@ -15,9 +15,9 @@ static void pad(struct moat *jit)
 
 /*
  * The register form unless the host asks for the other: it costs an
- * instruction per access, often hidden, while the segment form costs three
- * segment-base instructions per run (measured on Zen 5: 40 to 50 ns together,
- * more than many packet programs take).
+ * instruction per address that accesses share, often hidden, while the segment
+ * form costs three segment-base instructions per run (measured on Zen 5: 40 to
+ * 50 ns together, more than many packet programs take).
  */
 static int choose(struct moat *jit)
 {
@@ -78,6 +78,9 @@ const struct moat_arch x64_arch = {
 	.returns = x64_returns,
 	.trap = trap,
 	.pad = pad,
+	.nr_kept = 1,
+	.near = x64_near,
+	.spares = x64_spares,
 	.choose = choose,
 	.trap_bytes = 2,
 	.forbidden = forbidden,

@@ -64,13 +64,19 @@ static bool in_frame(s64 off, u32 bytes)
 	return off >= -MOAT_FRAME_BYTES && off + bytes <= 0;
 }
 
-/* With a base register: constant in the frame, or cage + 32 bits.  What ends behind the cage meets no page. */
+#define NEAR	(1 << 15)	/* beside a cage, where nothing is mapped (struct moat_frame) */
+
+/*
+ * With a base register: constant in the frame, cage + 32 bits, or so near to
+ * that that nothing is mapped there.
+ */
 static bool is_confined(const struct moat_walk *w, const struct ins *in)
 {
 	u8 base = w->s.holds[in->base];
 
 	if (in->index != NO_REG)
-		return base == H_CAGE && in->index == R11 && in->scale == 1 && !in->disp &&
+		return base == H_CAGE && in->index == R11 && in->scale == 1 &&
+		       in->disp >= -NEAR && in->disp <= NEAR - in->access &&
 		       (w->s.holds[in->index] == H_U32 || w->s.holds[in->index] == H_MASKED);
 	if (base == H_STACK)
 		return in->base == RBP && in_frame(in->disp, in->access);

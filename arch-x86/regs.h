@@ -70,6 +70,10 @@ struct x64_rm x64_frame_slot(struct moat *jit, s32 off);
 /* The register that holds the program's view of @bpf: R10 is copied to @tmp as an offset. */
 enum x64_reg x64_value(struct moat *jit, u8 bpf, enum x64_reg tmp);
 
+/* basereg.c: moat_arch.near, spares: the register is TMP2 */
+bool x64_near(const struct moat_op *op);
+bool x64_spares(const struct moat_op *op);
+
 /* mem.c: the instruction that loads what @op says from @rm */
 void x64_load(struct moat_buf *b, const struct moat_op *op, struct x64_rm rm);
 

@@ -11,6 +11,9 @@ struct moat_reach {
 	u8 jump[2], branch[2];		/* bytes of a jump and of a conditional branch, short and long */
 };
 
+/* At most so many registers keep addresses in the cage. */
+#define MOAT_MAX_KEPT	3
+
 struct moat_walker;
 
 typedef void moat_emit_fn(struct moat *jit, const struct moat_op *op);
@@ -28,10 +31,13 @@ struct moat_arch {
 	void (*trap)(struct moat *jit);		/* one trap instruction */
 	void (*pad)(struct moat *jit);
 	/*
-	 * Does the access, of guard CAGE, get shorter or stay as long if the address of its base is at
-	 * hand in one of MOAT_MAX_KEPT registers?  NULL: there are no such registers.
+	 * Registers that keep the address of a base for several accesses.  near(): does the access, of
+	 * guard CAGE, get shorter or stay as long with it?  spares(): does the code of the op leave them alone?
+	 * NULL: all does, as they are there for nothing else.
 	 */
+	u8 nr_kept;
 	bool (*near)(const struct moat_op *op);
+	bool (*spares)(const struct moat_op *op);
 	int (*choose)(struct moat *jit);	/* the base form, from what the plan found; -EOPNOTSUPP */
 	u8 trap_bytes;
 	const struct moat_walker *walker;	/* its half of the checker (check.h) */

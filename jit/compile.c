@@ -274,6 +274,7 @@ static int split_forbidden(struct moat *jit, const u8 *code)
 		if (!split_at(jit, at))
 			return broken(jit, 0, "cannot take a gate byte sequence apart");
 	jit->pad++;	/* moves the tables: distances to traps change */
+	moat_plan_kept(jit);
 	err = measure(jit);
 	if (err)
 		return err;

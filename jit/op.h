@@ -69,7 +69,7 @@ struct moat_op {
 	bool asked;		/* IMM64: see there */
 	bool nonzero;		/* DIV: a branch has seen that src is not 0 */
 	u8 guard;		/* memory: enum moat_guard, set by the plan */
-	u8 kept;		/* of guard CAGE: which register keeps cage + (u32)base, from 1; 0: none */
+	u8 kept;		/* of guard CAGE: which register keeps the address of its base in the cage, from 1; 0: none */
 	bool keeps;		/* this access computes it */
 	u8 split;		/* how often this slot was found to form a gate byte sequence */
 	u8 fused;		/* how many slots this op covers beyond its own (they are NOPs) */
@@ -77,9 +77,6 @@ struct moat_op {
 
 /* Target of what leads out of the u32 range; validation refuses it, as it is no slot. */
 #define MOAT_NO_TARGET		(~0u)
-
-/* Registers that an architecture has for addresses in the cage that several accesses use. */
-#define MOAT_MAX_KEPT		3
 
 #define MOAT_MAX_FRAMES		8
 #define MOAT_FRAME_BYTES	512	/* what one function may address below R10 */

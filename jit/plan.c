@@ -216,8 +216,7 @@ int moat_plan_ops(struct moat *jit)
 	err = guard_ops(jit);
 	if (err)
 		return err;
-	if (jit->arch->near && !jit->opt->plain)
-		moat_plan_kept(jit);
+	moat_plan_kept(jit);
 	summarise(jit);
 	return jit->arch->choose(jit);
 }

@@ -65,7 +65,7 @@ u16 moat_op_defs(const struct moat_op *op);
 /* live.c: registers whose values matter to @op, as bits. */
 u16 moat_op_uses(const struct moat_op *op);
 
-/* straight.c: which accesses share the address of their base (kept, keeps), within straight code. */
+/* straight.c: which accesses share the address of their base (kept, keeps), within straight code; anew after splits. */
 void moat_plan_kept(struct moat *jit);
 
 /* straight.c: those of @regs that code from slot @from on might read before it writes them. */

@@ -9,25 +9,33 @@
 #include "plan.h"
 
 #define NOT_KEPT	0xff
+#define ALL_REGS	0xffff
 
 /* The base registers whose address is kept at the moment. */
 struct kept {
+	const struct moat_arch *arch;
 	u8 base[MOAT_MAX_KEPT];
-	u32 used[MOAT_MAX_KEPT];	/* slot of the last access */
+	u32 used[MOAT_MAX_KEPT];		/* slot of the last access */
+	struct moat_op *alone[MOAT_MAX_KEPT];	/* the access that keeps it, until a second one comes */
 };
+
+/* A register that others need as well is kept for two accesses at least: what forms the address for one is free to. */
+static void drop(struct kept *k, u32 i)
+{
+	if (k->base[i] != NOT_KEPT && k->alone[i] && k->arch->spares) {
+		k->alone[i]->kept = 0;
+		k->alone[i]->keeps = false;
+	}
+	k->base[i] = NOT_KEPT;
+}
 
 static void forget(struct kept *k, u16 regs)
 {
 	u32 i;
 
-	for (i = 0; i < MOAT_MAX_KEPT; i++)
+	for (i = 0; i < k->arch->nr_kept; i++)
 		if (k->base[i] != NOT_KEPT && regs & 1 << k->base[i])
-			k->base[i] = NOT_KEPT;
-}
-
-static void forget_all(struct kept *k)
-{
-	memset(k->base, NOT_KEPT, sizeof(k->base));
+			drop(k, i);
 }
 
 /* The register that keeps @base, or else the one that is free or unused for longest. */
@@ -35,10 +43,10 @@ static u32 choose(const struct kept *k, u8 base)
 {
 	u32 i, best = 0;
 
-	for (i = 0; i < MOAT_MAX_KEPT; i++)
+	for (i = 0; i < k->arch->nr_kept; i++)
 		if (k->base[i] == base)
 			return i;
-	for (i = 1; i < MOAT_MAX_KEPT && k->base[best] != NOT_KEPT; i++)
+	for (i = 1; i < k->arch->nr_kept && k->base[best] != NOT_KEPT; i++)
 		if (k->base[i] == NOT_KEPT || k->used[i] < k->used[best])
 			best = i;
 	return best;
@@ -49,10 +57,20 @@ static void keep(struct kept *k, struct moat_op *op)
 	u8 base = moat_op_base(op);
 	u32 i = choose(k, base);
 
-	op->kept = i + 1;
 	op->keeps = k->base[i] != base;
+	if (op->keeps)
+		drop(k, i);
+	op->kept = i + 1;
+	k->alone[i] = op->keeps ? op : NULL;
 	k->base[i] = base;
 	k->used[i] = op->pc;
+}
+
+/* Does an address that is kept in front of @op no longer hold behind it, whatever its base? */
+static bool ends_all(const struct kept *k, const struct moat_op *op)
+{
+	return moat_is_call(op) || op->kind == MOAT_JUMP || op->kind == MOAT_EXIT ||
+	       (k->arch->spares && !k->arch->spares(op));
 }
 
 /*
@@ -62,22 +80,24 @@ static void keep(struct kept *k, struct moat_op *op)
  */
 void moat_plan_kept(struct moat *jit)
 {
-	struct kept k;
+	struct kept k = { .arch = jit->arch };
 	u32 i;
 
-	forget_all(&k);
+	if (!k.arch->nr_kept || jit->opt->plain)
+		return;
+	memset(k.base, NOT_KEPT, sizeof(k.base));
 	for (i = 0; i < jit->len; i++) {
 		struct moat_op *op = &jit->op[i];
 
 		if (jit->live[i] & MOAT_TARGET)
-			forget_all(&k);
-		if (op->guard == MOAT_GUARD_CAGE && jit->arch->near(op))
+			forget(&k, ALL_REGS);
+		op->kept = 0;
+		op->keeps = false;
+		if (op->guard == MOAT_GUARD_CAGE && k.arch->near(op))
 			keep(&k, op);
-		if (moat_is_call(op) || op->kind == MOAT_JUMP || op->kind == MOAT_EXIT)
-			forget_all(&k);
-		else
-			forget(&k, moat_op_defs(op));
+		forget(&k, ends_all(&k, op) ? ALL_REGS : moat_op_defs(op));
 	}
+	forget(&k, ALL_REGS);
 }
 
 #define MAX_LOOK	64

@@ -413,7 +413,8 @@ static void null_page(const struct attack_variant *v, struct attack_result *r)
 /*
  * Offsets that lead out of the 32-bit range at either end, in cages that have
  * others on both sides.  Whether the sum wraps in the cage or lands beside it,
- * it must fault, and is told as the 32 bits that the program meant.
+ * it must fault, and is told as the 32 bits that the program meant.  The second
+ * load makes the first share its address, if it can: that is what lands beside.
  */
 static void cage_sides(const struct attack_variant *v, struct attack_result *r)
 {
@@ -426,7 +427,9 @@ static void cage_sides(const struct attack_variant *v, struct attack_result *r)
 	u32 nr = attack_is_based(v) ? ARRAY_SIZE(at) : 6, i, n;
 
 	for (i = 0; i < nr; i++) {
-		const struct bpf_insn insn[] = { LDX(BPF_DW, 2, 1, 0), LDX(BPF_B, 0, 2, at[i].off), EXIT };
+		const struct bpf_insn insn[] = {
+			LDX(BPF_DW, 2, 1, 0), LDX(BPF_B, 0, 2, at[i].off), LDX(BPF_B, 0, 2, at[i].off), EXIT,
+		};
 		struct aim aim = { .address = at[i].base, .off = at[i].off, .kinds = nothing_there(v) };
 		u64 data[ATTACK_SHARED / 8] = { at[i].base };
 		struct moat_run_opts opts;

@@ -20,6 +20,7 @@ void check_broken_gates(void);
 
 /* Programs. */
 #define BROKEN_LOAD	"r0 = *(u64 *)(r1 + 8)\n" "exit\n"
+#define BROKEN_ROW	"r0 = *(u64 *)(r1 + 8)\n" "r0 += 7\n" "r2 = *(u64 *)(r1 + 16)\n" "r0 += r2\n" "exit\n"
 #define BROKEN_STORE	"*(u64 *)(r10 - 8) = 1\n" "r0 = 0\n" "exit\n"
 #define BROKEN_CALL	"r6 = r1\n" "r2 = 3\n" "r3 = 4\n" "r4 = 5\n" "r5 = 6\n" "call 5\n" "r0 += r5\n" \
 			"*(u64 *)(r6 + 0) = r0\n" "exit\n"

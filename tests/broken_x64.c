@@ -20,6 +20,52 @@ static void no_truncation(struct moat *jit, const struct moat_op *op)
 	x64_ins(&jit->buf, X64_MOV_R_RM, X64_64, x64_reg(op->dst), x64_at_index(X64_CAGE, X64_TMP2, 0, 0));
 }
 
+/* The last byte may be the first that others own. */
+static void far_offset(struct moat *jit, const struct moat_op *op)
+{
+	x64_mov(&jit->buf, X64_32, X64_TMP2, x64_reg(op->src));
+	x64_ins(&jit->buf, X64_MOV_R_RM, X64_64, x64_reg(op->dst), x64_at_index(X64_CAGE, X64_TMP2, 0, 32768 - 7));
+}
+
+static void far_below(struct moat *jit, const struct moat_op *op)
+{
+	x64_mov(&jit->buf, X64_32, X64_TMP2, x64_reg(op->src));
+	x64_ins(&jit->buf, X64_MOV_R_RM, X64_64, x64_reg(op->dst), x64_at_index(X64_CAGE, X64_TMP2, 0, -32769));
+}
+
+static void scaled_index(struct moat *jit, const struct moat_op *op)
+{
+	x64_mov(&jit->buf, X64_32, X64_TMP2, x64_reg(op->src));
+	x64_ins(&jit->buf, X64_MOV_R_RM, X64_64, x64_reg(op->dst), x64_at_index(X64_CAGE, X64_TMP2, 1, op->off));
+}
+
+static void not_formed(struct moat *jit, const struct moat_op *op)
+{
+	struct moat_op again = *op;
+
+	again.kept = 1;
+	again.keeps = false;
+	x64_emit_load(jit, &again);
+}
+
+/* What others use as well is formed in 64 bits. */
+static void kept_long(struct moat *jit, const struct moat_op *op)
+{
+	struct moat_op again = *op;
+
+	if (again.keeps)
+		x64_mov(&jit->buf, X64_64, X64_TMP2, x64_reg(op->src));
+	again.keeps = false;
+	x64_emit_load(jit, &again);
+}
+
+/* Code that takes TMP2 from those who keep an address in it, with 64 bits of the program's. */
+static void take_temporary(struct moat *jit, const struct moat_op *op)
+{
+	x64_mov(&jit->buf, X64_64, X64_TMP2, x64_reg(op->dst));
+	x64_emit_alu(jit, op);
+}
+
 static void low_store(struct moat *jit, const struct moat_op *op)
 {
 	struct moat_op low = *op;
@@ -132,6 +178,12 @@ static s64 never(const struct moat *jit, const u8 *code, u32 bytes, u32 from)
 EMIT(LOAD, plain_load)
 EMIT(LOAD, late_offset)
 EMIT(LOAD, no_truncation)
+EMIT(LOAD, far_offset)
+EMIT(LOAD, far_below)
+EMIT(LOAD, scaled_index)
+EMIT(LOAD, not_formed)
+EMIT(LOAD, kept_long)
+EMIT(ALU, take_temporary)
 EMIT(STORE, low_store)
 EMIT(MOV, tell_r10)
 EMIT(HELPER, no_clear)
@@ -159,7 +211,13 @@ const struct broken broken_x64[] = {
 	{ "load outside of the cage", REGISTER, BROKEN_LOAD, break_plain_load },
 	{ "load outside of the segment", SEGMENT, BROKEN_LOAD, break_plain_load },
 	{ "offset behind the truncation", REGISTER, BROKEN_LOAD, break_late_offset },
+	{ "offset a byte too high", REGISTER, BROKEN_LOAD, break_far_offset },
+	{ "offset a byte too low", BOTH, BROKEN_LOAD, break_far_below },
+	{ "index times two", REGISTER, BROKEN_LOAD, break_scaled_index },
 	{ "no truncation", BOTH, BROKEN_LOAD, break_no_truncation },
+	{ "kept address that was not formed", REGISTER, BROKEN_LOAD, break_not_formed },
+	{ "kept address of 64 bits", REGISTER, BROKEN_ROW, break_kept_long },
+	{ "kept address overwritten", BOTH, BROKEN_ROW, break_take_temporary },
 	{ "store below the frame", REGISTER, BROKEN_STORE, break_low_store },
 	{ "R10 told as an address", REGISTER, BROKEN_R10, break_tell_r10 },
 	{ "arguments not cleared", REGISTER, BROKEN_CALL, break_no_clear },

@@ -52,21 +52,26 @@ static u32 bytes_of_another(const struct image_variant *v, const char *more)
 
 /*
  * Where an address is formed in an instruction of its own, that is done once
- * for all accesses of a basic block through one register on arm64.  On x86
- * the segment forms it in the access itself; with the base in a register each access has its LEA.
+ * for all accesses of a basic block through one register.  On x86 the segment forms it in the access itself.
  */
 static void check_repeated(const struct image_variant *v)
 {
 	bool arm = v->arch == &a64_arch, basereg = v->mode == MOAT_MODE_BASEREG || v->mode == MOAT_MODE_PKU_BASEREG;
-	u32 load = bytes_of_another(v, "r2 = *(u32 *)(r1 + 8)\n"), plain = arm ? 4 : 3, other;
+	bool segment = basereg && !arm && v->form == MOAT_BASE_SEGMENT, forms = basereg && !segment;
+	u32 load = bytes_of_another(v, "r2 = *(u32 *)(r1 + 8)\n"), other;
 
-	/* gs: and 32-bit address prefixes; the LEA, and the index in the operand */
-	if (!arm && basereg)
-		plain = v->form == MOAT_BASE_SEGMENT ? 5 : 4 + 4;
-	CHECK(load == plain, "%s: another access costs %u bytes, not %u", v->name, load, plain);
-	other = bytes_of_another(v, "r1 += 1\n" "r2 = *(u32 *)(r1 + 8)\n");
-	CHECK(!arm || !basereg || other == 4 + 4 + 4, "%s: the address of another base is formed anew: %u bytes",
+	/* opcode, ModRM, displacement; SIB and REX for the cage base as well; gs: and 32-bit address prefixes */
+	CHECK(load == (arm ? 4u : basereg ? 5u : 3u), "%s: another access costs %u bytes", v->name, load);
+	/* Back and forth, both addresses are formed anew: add and mov; mov twice */
+	other = bytes_of_another(v, "r1 += 1\n" "r2 = *(u32 *)(r1 + 8)\n") - load;
+	CHECK(!forms || other == (arm ? 4u + 4 : 4u + 3), "%s: the address of another base is formed anew: %u bytes",
 	      v->name, other);
+	if (!forms || arm)
+		return;
+	load = bytes_of_another(v, "r2 = *(u64 *)(r1 + 32760)\n" "r2 = *(u64 *)(r1 - 32768)\n");
+	CHECK(load == 2 * 8, "%s: accesses that just stay near cost %u bytes", v->name, load);
+	load = bytes_of_another(v, "r2 = *(u64 *)(r1 + 32761)\n");
+	CHECK(load == 7 + 4 + 3, "%s: an access that does not, and one behind it that starts anew, cost %u bytes", v->name, load);
 }
 
 static void check_variant(const struct image_variant *v)

@@ -184,7 +184,8 @@ static enum explanation compare_host(const struct reading *a, const struct readi
 			continue;
 		if (is_soft(a, k))
 			e = NOT_USED;
-		else if (reading_is_trap(b, k->at) || begins(l->text, "ret") ||
+		else if (reading_is_trap(b, k->at) || (l->at == k->at && reading_is_trap(b, l->at + l->bytes)) ||
+			 begins(l->text, "ret") ||
 			 ((begins(k->text, "ret") || begins(k->text, "jmp r10") || begins(k->text, "br ")) &&
 			  ends_at(b, k->at + k->bytes)))
 			e = ENDS_IN_TRAP;

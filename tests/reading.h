@@ -72,6 +72,8 @@ static inline bool begins(const char *text, const char *what)
 bool reading_is_trap(const struct reading *r, u32 at);
 /* A whole register to another: what it holds goes with it. */
 bool reading_is_copy(const struct line *l);
+/* x86: an operand [r12 + r11], at most 32 KiB away from that? */
+bool reading_in_cage(const char *text);
 
 /* The architectures' halves: fill what @line->text says. */
 void reading_x64(const struct reading *r, struct line *line);

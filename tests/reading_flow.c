@@ -232,7 +232,7 @@ static bool is_formed(const struct follow *f, const struct line *l, const struct
 	u32 base;
 
 	if (!is_arm(f->r))
-		return (!has(l->text, "[r12 + r11]") || !(~k->address & (BIT(11) | BIT(12)))) &&
+		return (!reading_in_cage(l->text) || !(~k->address & (BIT(11) | BIT(12)))) &&
 		       (!has(l->text, "[r11]") || k->address & R11_ADDRESS || f->r->image->variant->form == 2);
 	if (!bracket || has(bracket, "[sp") || has(bracket, "[x26") || has(bracket, "[x2]") || has(bracket, "[x2, #") ||
 	    has(bracket, "[x3]") || has(bracket, "[x3, #"))

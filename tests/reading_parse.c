@@ -80,6 +80,22 @@ static void x64_implicit(struct line *l, const char *op)
 	}
 }
 
+bool reading_in_cage(const char *text)
+{
+	const char *at = strstr(text, "[r12 + r11");
+	s64 off;
+
+	if (!at)
+		return false;
+	at += strlen("[r12 + r11");
+	if (*at == ']')
+		return true;
+	if (strncmp(at, " + ", 3) && strncmp(at, " - ", 3))
+		return false;	/* scaled */
+	off = strtoll(at + 3, NULL, 0);
+	return at[1] == '+' ? off <= 32768 - 8 : off <= 32768;
+}
+
 /* What the host's side consists of: compared word by word between image and mutant. */
 static bool x64_is_host(const struct reading *r, const struct line *l, const char *op)
 {
@@ -97,7 +113,7 @@ static bool x64_is_host(const struct reading *r, const struct line *l, const cha
 		return true;
 	if (!basereg || !bracket || is_one(op, "lea nop"))
 		return basereg && is_one(op, "lea") && has(l->text, "r12");
-	return !has(l->text, "[r12 + r11]") && !has(l->text, "gs:[e") && !has(l->text, "gs:[r8d") &&
+	return !reading_in_cage(l->text) && !has(l->text, "gs:[e") && !has(l->text, "gs:[r8d") &&
 	       !has(l->text, "gs:[r1") && !has(l->text, "[rbp - ");
 }
 
