@@ -13,12 +13,14 @@
 /*
  * Is this the host's access to a field of its frame?  Where nothing confines
  * the program, it may use the address that it finds in R3: then only what
- * moves a register that it cannot name is the host's.
+ * moves a register that it cannot name is the host's, or loads R10, which it cannot write.
  */
 static bool is_frame_access(const struct moat_walk *w, const struct ins *in)
 {
 	u32 trusted = REGS(REG_FRAME, REG_CAGE) | REG(REG_FUEL_LEAF) | REG(REG_CAGE_LEAF);
 
+	if (in->store)
+		trusted &= ~REG(REG_FRAME);
 	return w->s.holds[in->rn] == H_FRAME && (!w->lax || trusted & REG(in->rd));
 }
 

@@ -149,13 +149,13 @@ static bool copy(struct moat_walk *w, u32 to, u32 from)
 /*
  * Is this the host's access to a field of its frame?  Where nothing confines
  * the program, it may use the address that it finds in R3: then only what
- * moves a register that it cannot name is the host's.
+ * moves a register that it cannot name is the host's, or loads R10, which it cannot write.
  */
 static bool is_frame_access(const struct moat_walk *w, const struct ins *in)
 {
 	if (in->base == NO_REG || in->gs || w->s.holds[in->base] != H_FRAME)
 		return false;
-	return !w->lax || in->reg == RBP || in->reg == R9;
+	return !w->lax || in->reg == R9 || (in->reg == RBP && in->load);
 }
 
 bool x64_check_mov(struct moat_walk *w, const struct ins *in)
