@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Isolated programs: what the files that make and run them share.
+ *
+ * A domain is one program with its maps.  It is made when the verifier is done
+ * with the program and has not rewritten it yet (isolate.c): from its
+ * instructions as they were loaded comes one image with all its functions, in
+ * the form that user space has (jit/run.h), behind a stub that is the function
+ * the kernel calls.  The stub calls moat_domain_run() (run.c), which takes a
+ * slot, fills the views (views.c), enters the image, and gives all back.
+ *
+ * Memory (heap.c): the heap is 4 GiB of kernel addresses, of which only what
+ * programs may touch is backed; an object's offset is the low half of its
+ * address there.  A cage is another 4 GiB aligned range, in which the pages of
+ * one domain appear at the same offsets.
+ */
+#ifndef MOAT_DOMAIN_H
+#define MOAT_DOMAIN_H
+
+#include <linux/bpf.h>
+#include <linux/bpf_moat.h>
+#include <linux/bpf_verifier.h>
+#include <linux/filter.h>
+#include <moat/audit.h>
+#include <moat/isolation.h>
+#include "jit/jit.h"
+#include "jit/kernel.h"
+#include "jit/run.h"
+
+/* Memory ------------------------------------------------------------------ */
+
+/* A piece of the heap: the values of a map, or the slots of a domain. */
+struct bpf_moat_values {
+	u32 start, bytes;	/* offsets [start, start + bytes) are what a domain may be granted, whole pages */
+	void *base;		/* the host's address of the whole piece: @front bytes that nobody is granted, then those */
+	u32 nr_page;		/* of the whole piece */
+	struct page **page;
+	refcount_t refs;	/* cages that it is in, and its owner */
+};
+
+extern unsigned long moat_heap_base;	/* 4 GiB aligned; 0: there is no heap yet */
+
+/* The host's address of what has offset @off. */
+static inline void *moat_host(u32 off)
+{
+	return (void *)(moat_heap_base + off);
+}
+
+/* heap.c.  Process context.  Once; 0 or -errno, told to the log. */
+int moat_heap_init(void);
+/* @front bytes for the owner alone, then @bytes, both rounded up to pages; zeroed, charged to the caller's memory cgroup. */
+struct bpf_moat_values *moat_values_alloc(u64 front, u64 bytes, int numa_node);
+void moat_values_put(struct bpf_moat_values *v);
+
+#define MOAT_MAX_GRANTS	80	/* BPF allows a program 64 maps */
+
+struct moat_cage {
+	unsigned long base;	/* 4 GiB aligned, with 64 KiB before and behind that are never mapped */
+	struct vm_struct *area;
+	u32 nr_grant;
+	struct bpf_moat_values *grant[MOAT_MAX_GRANTS];
+};
+
+/* cage.c.  Process context. */
+int moat_cage_init(struct moat_cage *c);
+/* Map @v's values at their offsets in the cage; readable, and writable if @write.  Holds a reference until the cage is gone. */
+int moat_cage_grant(struct moat_cage *c, struct bpf_moat_values *v, bool write);
+/* Nobody runs in it any more: unmap all, flush, drop the references. */
+void moat_cage_destroy(struct moat_cage *c);
+
+/* Slots ------------------------------------------------------------------- */
+
+/*
+ * What one run of a program has for itself: its stack, its view of the
+ * context right above it, its view of the packet.  Offsets from the slot's start.
+ */
+#define MOAT_SLOT_CTX		MOAT_STACK_BYTES
+#define MOAT_SLOT_CTX_BYTES	4096
+#define MOAT_SLOT_PACKET	(MOAT_SLOT_CTX + MOAT_SLOT_CTX_BYTES)
+
+struct moat_run;
+struct moat_gate;	/* audit.c */
+struct moat_view;	/* views.c */
+
+struct moat_domain {
+	enum bpf_prog_type type;
+	enum bpf_attach_type attach;
+	char name[BPF_OBJ_NAME_LEN];
+
+	/* The program as it was loaded; maps are handles (1 + index in @map), values of maps are offsets. */
+	struct bpf_insn *insn;
+	u32 len;
+	struct bpf_map **map;	/* held by the program, which is freed after the domain */
+	u32 nr_map;
+
+	/* What the core made of it. */
+	struct moat_options opt;
+	struct moat_kernel kernel;
+	struct moat jit;
+	void *work;		/* of jit */
+	u32 entry;		/* code offset of the image's own entry, behind the stub */
+	u8 *image;		/* where stub and image run; NULL until the JIT has placed it */
+
+	struct moat_cage cage;
+	struct bpf_moat_values *slots;
+	u32 slot_bytes, nr_slot;
+	unsigned long *slot_used;	/* bit map; taken and given back in any context, NMI too */
+
+	struct moat_gate *gate;		/* audit.c: by site */
+	struct moat_view *view;		/* views.c */
+
+	atomic64_t runs_refused;	/* no free slot */
+	atomic64_t faults;
+	struct ratelimit_state limit;	/* of messages about faults */
+};
+
+struct moat_fault_info {
+	u8 kind;		/* enum moat_fault_kind */
+	u8 arg;			/* AUDIT: argument, from 1 */
+	u32 pc;			/* BPF instruction, as loaded */
+	u64 value;		/* the address, or the argument */
+	const char *why;	/* AUDIT */
+};
+
+/* One run, on the host's stack. */
+struct moat_run {
+	struct moat_frame frame;	/* first: what the image is given */
+	void *host_sp;			/* where to go on when the run is ended from within (enter_*.S) */
+	struct moat_run *outer;		/* the run that this one interrupted or was called by, of the same task */
+	struct moat_domain *domain;
+	u32 slot;			/* offset of this run's slot */
+	void *ctx;			/* the host's context */
+	u32 data, data_end;		/* views.c: offsets of the packet's view; 0: there is none */
+	bool packet_writable;
+	struct moat_fault_info fault;
+	struct bpf_prog *next;		/* tail call: whose turn it is now */
+	u32 tail_calls;
+};
+
+static inline void *moat_run_ctx_view(const struct moat_run *run)
+{
+	return moat_host(run->slot + MOAT_SLOT_CTX);
+}
+
+/*
+ * May the program have [@at, @at + @bytes)?  Its slot's stack, context view and
+ * packet view, the values of its maps.  (The low half of a register is what
+ * the code looks at, so that is what is meant here.)  The host's address, or NULL.
+ */
+void *moat_run_memory(const struct moat_run *run, u64 at, u64 bytes, bool write);	/* run.c */
+
+/* End the run that is in progress, from a gate: does not return. */
+__noreturn void moat_run_end(struct moat_run *run);
+__noreturn void moat_run_fault(struct moat_run *run, const struct moat_fault_info *fault);
+
+/* What the stub calls: the whole run of a program.  Returns its R0. */
+u64 moat_domain_run(void *ctx, struct moat_domain *d);
+
+/* audit.c ----------------------------------------------------------------- */
+
+/* Can this program's calls be audited?  Fills opt.known, opt.call and what else the core asks about calls.  Before moat_plan(). */
+int moat_gates_plan(struct moat_domain *d, struct bpf_verifier_env *env);
+/* After moat_emit(): the gates of its call sites, from their records. */
+int moat_gates_make(struct moat_domain *d);
+void moat_gates_free(struct moat_domain *d);
+/* What images call: host rights, whatever the program has in its registers. */
+u64 moat_gate_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
+u64 moat_gate_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
+u64 moat_gate_packet(u64 off, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
+
+/* views.c ----------------------------------------------------------------- */
+
+/*
+ * Which fields of the context does the program use?  Makes the code that
+ * copies them to the view and back.  0; -EOPNOTSUPP, with a line in the verifier's log: a context that has no view.
+ */
+int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env);
+void moat_view_free(struct moat_domain *d);
+/* Bytes that a slot has for the packet. */
+u32 moat_view_packet_bytes(const struct moat_domain *d);
+/* Fill the context's and the packet's view of @run, and run->data, data_end.  R1 of the program is the view's offset. */
+void moat_view_enter(struct moat_run *run);
+/* Write back what the program may change. */
+void moat_view_leave(struct moat_run *run);
+/* The same around a helper that looks at the context or packet, or (@moves) may change where the packet's data is. */
+void moat_view_before_call(struct moat_run *run);
+void moat_view_after_call(struct moat_run *run, bool moves);
+
+/* Asks the verifier's log and gives @err: why a program cannot be isolated. */
+__printf(3, 4) int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...);
+
+/* enter_x86.S, enter_arm64.S ---------------------------------------------- */
+
+/* Call an image: saves what a C function must, keeps the stack pointer in run->host_sp.  R0, or what moat_image_abort() was told. */
+u64 moat_image_call(struct moat_run *run, u64 r1, u64 entry);
+/* Go on behind moat_image_call(@run), which returns 0; callable from C, and a place for a fault handler to resume at. */
+__noreturn void moat_image_abort(struct moat_run *run);
+
+#endif
