@@ -48,8 +48,12 @@ static inline void *moat_host(u32 off)
 
 /* heap.c.  Process context.  Once; 0 or -errno, told to the log. */
 int moat_heap_init(void);
-/* @front bytes for the owner alone, then @bytes, both rounded up to pages; zeroed, charged to the caller's memory cgroup. */
+/*
+ * @front bytes for the owner alone, then @bytes, both rounded up to pages; zeroed, charged to the caller's memory cgroup.
+ * NULL: no memory, or no room in the heap.  The caller holds the first reference.
+ */
 struct bpf_moat_values *moat_values_alloc(u64 front, u64 bytes, int numa_node);
+/* The last one unmaps and frees.  Process context; NULL is ignored. */
 void moat_values_put(struct bpf_moat_values *v);
 
 #define MOAT_MAX_GRANTS	80	/* BPF allows a program 64 maps */
@@ -63,10 +67,15 @@ struct moat_cage {
 
 /* cage.c.  Process context. */
 int moat_cage_init(struct moat_cage *c);
-/* Map @v's values at their offsets in the cage; readable, and writable if @write.  Holds a reference until the cage is gone. */
+/*
+ * Map @v's values at their offsets in the cage; readable, and writable if @write.  Holds a reference until the cage is gone.
+ * Before the first run in it.  0; -EEXIST: it is there already; -ENOSPC: too many; -ENOMEM.
+ */
 int moat_cage_grant(struct moat_cage *c, struct bpf_moat_values *v, bool write);
-/* Nobody runs in it any more: unmap all, flush, drop the references. */
+/* Nobody runs in it any more: unmap all, flush, drop the references.  One that was never made, or is gone, is ignored. */
 void moat_cage_destroy(struct moat_cage *c);
+/* For tests: pages that the heap has given out, and cages that there are. */
+void moat_memory_stats(u64 *heap_pages, u64 *cages);
 
 /* Slots ------------------------------------------------------------------- */
 
