@@ -10,13 +10,66 @@
 #ifndef _LINUX_BPF_MOAT_H
 #define _LINUX_BPF_MOAT_H
 
+#include <linux/types.h>
+
+union bpf_attr;
+struct bpf_moat_values;
 struct bpf_prog;
+struct bpf_prog_aux;
+struct bpf_verifier_env;
+struct pt_regs;
+struct vm_area_struct;
 
 #ifndef CONFIG_BPF_JIT_MOAT
 #define BPF_STOCK_JIT
 #define bpf_stock_jit_compile	bpf_int_jit_compile
 static inline void bpf_moat_release(struct bpf_prog *prog)
 {
+}
+
+static inline int bpf_moat_verified(struct bpf_verifier_env *env)
+{
+	return 0;
+}
+
+static inline bool bpf_moat_isolated(const struct bpf_prog_aux *aux)
+{
+	return false;
+}
+
+static inline void bpf_moat_share(struct bpf_prog_aux *func, const struct bpf_prog_aux *main)
+{
+}
+
+static inline void bpf_moat_free(struct bpf_prog_aux *aux)
+{
+}
+
+static inline bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long address)
+{
+	return false;
+}
+
+#define bpf_moat_values(map)		((struct bpf_moat_values *)NULL)
+#define bpf_moat_set_values(map, v)	((void)(v))
+
+static inline bool bpf_moat_map_wanted(const union bpf_attr *attr)
+{
+	return false;
+}
+
+static inline void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, int numa_node)
+{
+	return NULL;
+}
+
+static inline void bpf_moat_values_put(struct bpf_moat_values *v)
+{
+}
+
+static inline int bpf_moat_values_mmap(struct bpf_moat_values *v, struct vm_area_struct *vma)
+{
+	return 0;
 }
 #else
 #ifdef CONFIG_BPF_JIT_MOAT_KEEP_STOCK
@@ -28,6 +81,38 @@ struct bpf_prog *bpf_stock_jit_compile(struct bpf_prog *prog);
 
 /* Called at the start of bpf_jit_free(): end what Moat has begun with @prog and not finished. */
 void bpf_moat_release(struct bpf_prog *prog);
+
+/*
+ * Called when the verifier is done with a program and has not rewritten it
+ * yet: isolate it, if that is asked for.  0, or -errno with a line in the log.
+ */
+int bpf_moat_verified(struct bpf_verifier_env *env);
+/* Is it?  Then it runs as Moat compiled it, or not at all. */
+bool bpf_moat_isolated(const struct bpf_prog_aux *aux);
+/* A function of a program is what the program is. */
+void bpf_moat_share(struct bpf_prog_aux *func, const struct bpf_prog_aux *main);
+/* Nobody runs the program any more. */
+void bpf_moat_free(struct bpf_prog_aux *aux);
+/* A fault in the kernel: does it end the run of an isolated program?  Then @regs say where to go on. */
+bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long address);
+
+/* The piece of the heap that @map's values lie in; NULL: they lie where they ever did, and no isolated program can have them. */
+#define bpf_moat_values(map)		((map)->moat)
+#define bpf_moat_set_values(map, v)	((map)->moat = (v))
+
+/* Are maps made now for isolated programs?  By policy (mode.c). */
+bool moat_maps_isolated(void);
+/* Is the map that is made with @attr to have its values in the heap? */
+bool bpf_moat_map_wanted(const union bpf_attr *attr);
+/*
+ * A piece of the heap, zeroed: @front bytes for the map's own use, rounded up
+ * to pages, and behind them @bytes for values.  Returns where it starts, or NULL.
+ */
+void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, int numa_node);
+/* Process context; NULL is ignored. */
+void bpf_moat_values_put(struct bpf_moat_values *v);
+/* Map the values, from page vma->vm_pgoff of them on, into a process. */
+int bpf_moat_values_mmap(struct bpf_moat_values *v, struct vm_area_struct *vma);
 #endif
 
 #endif

@@ -87,8 +87,11 @@ void moat_memory_stats(u64 *heap_pages, u64 *cages);
 #define MOAT_SLOT_CTX_BYTES	4096
 #define MOAT_SLOT_PACKET	(MOAT_SLOT_CTX + MOAT_SLOT_CTX_BYTES)
 
+/* A task, interrupted by a softirq, a hard irq, and an NMI. */
+#define MOAT_SLOTS_PER_CPU	4
+
 struct moat_run;
-struct moat_gate;	/* audit.c */
+struct moat_site_gate;	/* audit.c */
 struct moat_view;	/* views.c */
 
 struct moat_domain {
@@ -101,6 +104,9 @@ struct moat_domain {
 	u32 len;
 	struct bpf_map **map;	/* held by the program, which is freed after the domain */
 	u32 nr_map;
+
+	u32 *line_at;		/* instruction of each source line, as loaded */
+	u32 nr_line;
 
 	/* What the core made of it. */
 	struct moat_options opt;
@@ -115,9 +121,10 @@ struct moat_domain {
 	u32 slot_bytes, nr_slot;
 	unsigned long *slot_used;	/* bit map; taken and given back in any context, NMI too */
 
-	struct moat_gate *gate;		/* audit.c: by site */
+	struct moat_site_gate *gate;		/* audit.c: by site */
 	struct moat_view *view;		/* views.c */
 
+	struct list_head list;		/* mode.c: of all domains */
 	atomic64_t runs_refused;	/* no free slot */
 	atomic64_t faults;
 	struct ratelimit_state limit;	/* of messages about faults */
@@ -139,7 +146,7 @@ struct moat_run {
 	struct moat_domain *domain;
 	u32 slot;			/* offset of this run's slot */
 	void *ctx;			/* the host's context */
-	u32 data, data_end;		/* views.c: offsets of the packet's view; 0: there is none */
+	u32 data, data_end;		/* views.c: the packet's bytes that the program may have, metadata first; 0: there are none */
 	bool packet_writable;
 	struct moat_fault_info fault;
 	struct bpf_prog *next;		/* tail call: whose turn it is now */
@@ -165,6 +172,17 @@ __noreturn void moat_run_fault(struct moat_run *run, const struct moat_fault_inf
 /* What the stub calls: the whole run of a program.  Returns its R0. */
 u64 moat_domain_run(void *ctx, struct moat_domain *d);
 
+/* isolate.c: stub and image are at @image from now on.  May be told more than once, always the same.  0 or -errno. */
+int moat_domain_placed(struct moat_domain *d, u8 *image);
+/* Where the code of each source line begins. */
+void moat_domain_lines(const struct moat_domain *d, struct bpf_prog_aux *aux);
+
+/* mode.c: what the kernel is asked to do, and the list of domains that debugfs shows. */
+bool moat_maps_isolated(void);	/* new programs are isolated, so the maps made now are made for that */
+bool moat_permissive(void);	/* what has no isolated form runs without isolation; else it is refused */
+void moat_remember_domain(struct moat_domain *d);
+void moat_forget_domain(struct moat_domain *d);
+
 /* audit.c ----------------------------------------------------------------- */
 
 /* Can this program's calls be audited?  Fills opt.known, opt.call and what else the core asks about calls.  Before moat_plan(). */
@@ -187,8 +205,12 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env);
 void moat_view_free(struct moat_domain *d);
 /* Bytes that a slot has for the packet. */
 u32 moat_view_packet_bytes(const struct moat_domain *d);
-/* Fill the context's and the packet's view of @run, and run->data, data_end.  R1 of the program is the view's offset. */
-void moat_view_enter(struct moat_run *run);
+/*
+ * Fill the context's and the packet's view of @run, and run->data, data_end.  R1 of the program is the view's offset.
+ * False: the kernel ends such a run before the program's first instruction (no memory for an skb that it may
+ * write); *@r0 is what is returned then, and there is nothing to leave.
+ */
+bool moat_view_enter(struct moat_run *run, u64 *r0);
 /* Write back what the program may change. */
 void moat_view_leave(struct moat_run *run);
 /* The same around a helper that looks at the context or packet, or (@moves) may change where the packet's data is. */

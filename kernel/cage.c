@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Cages: what one domain may touch, at the offsets that it has in the heap.
+ *
+ * A cage is 4 GiB of kernel addresses.  Images form every address as its base
+ * plus 32 bits, so that they reach nothing else; an access that starts in the
+ * last bytes of the cage runs into the margin behind it.
+ */
+#include <linux/atomic.h>
+#include "domain.h"
+#include "memory.h"
+
+static atomic64_t nr_cage;
+
+int moat_cage_init(struct moat_cage *c)
+{
+	c->nr_grant = 0;
+	c->area = moat_reserve(&c->base);
+	if (!c->area)
+		return -ENOMEM;
+	atomic64_inc(&nr_cage);
+	return 0;
+}
+
+/* The pages behind those that are for the owner alone. */
+static struct page **granted_pages(const struct bpf_moat_values *v)
+{
+	return v->page + v->nr_page - (v->bytes >> PAGE_SHIFT);
+}
+
+/*
+ * Only values are mapped: what the owner has in front of them, the map's header
+ * with its pointers to the kernel's functions, is in no cage.
+ */
+int moat_cage_grant(struct moat_cage *c, struct bpf_moat_values *v, bool write)
+{
+	pgprot_t prot = write ? PAGE_KERNEL : PAGE_KERNEL_RO;
+	u32 i;
+	int err;
+
+	for (i = 0; i < c->nr_grant; i++)
+		if (c->grant[i] == v)
+			return -EEXIST;
+	if (c->nr_grant == MOAT_MAX_GRANTS)
+		return -ENOSPC;
+	err = moat_map_pages(c->base + v->start, granted_pages(v), v->bytes >> PAGE_SHIFT, prot);
+	if (err)
+		return err;
+	refcount_inc(&v->refs);
+	c->grant[c->nr_grant++] = v;
+	return 0;
+}
+
+void moat_cage_destroy(struct moat_cage *c)
+{
+	u32 i;
+
+	if (!c->area)
+		return;
+	for (i = 0; i < c->nr_grant; i++)
+		moat_unmap_pages(c->base + c->grant[i]->start, c->grant[i]->bytes >> PAGE_SHIFT);
+	/* Once for all of them, and before the first page can be freed. */
+	if (c->nr_grant)
+		moat_flush(c->base, MOAT_RANGE_BYTES);
+	while (c->nr_grant)
+		moat_values_put(c->grant[--c->nr_grant]);
+	free_vm_area(c->area);
+	c->area = NULL;
+	c->base = 0;
+	atomic64_dec(&nr_cage);
+}
+
+void moat_memory_stats(u64 *heap_pages, u64 *cages)
+{
+	*heap_pages = moat_heap_pages();
+	*cages = atomic64_read(&nr_cage);
+}

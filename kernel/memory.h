@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Kernel addresses for the heap and the cages: ranges of 4 GiB, and pages in them. */
+#ifndef MOAT_MEMORY_H
+#define MOAT_MEMORY_H
+
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/vmalloc.h>
+
+#define MOAT_RANGE_BYTES	(1UL << 32)
+/* What is never given out at the start of the heap, and never mapped around a cage. */
+#define MOAT_MARGIN_BYTES	SZ_64K
+
+/* memory.c.  Process context. */
+
+/*
+ * Reserve addresses: *@base is 4 GiB aligned, and nothing is mapped in the
+ * 4 GiB from there, nor in MOAT_MARGIN_BYTES before and behind.  NULL: no room.
+ * Given back with free_vm_area(), after moat_unmap_pages() of all that was mapped.
+ */
+struct vm_struct *moat_reserve(unsigned long *base);
+/* Map @nr pages one after the other, never executable.  0; -ENOMEM: nothing is mapped. */
+int moat_map_pages(unsigned long at, struct page **page, u32 nr, pgprot_t prot);
+/* The pages may be reused after moat_flush() of a range that they are in. */
+void moat_unmap_pages(unsigned long at, u32 nr);
+void moat_flush(unsigned long at, unsigned long bytes);
+
+/* heap.c: for moat_memory_stats(). */
+u64 moat_heap_pages(void);
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Maps whose values lie in the heap, so that isolated programs can be granted them.
+ *
+ * The map types of the kernel ask here (arraymap.c, hashtab.c) when they are
+ * made.  A value that the kernel itself trusts in parts (a lock, a timer, a
+ * pointer to a kernel object) must stay where no program can write freely:
+ * such maps are made as ever, and no isolated program can use them.
+ */
+#include <linux/btf.h>
+#include <linux/mm.h>
+#include "domain.h"
+
+/* The kernel has no other way to ask than to make the table. */
+static bool has_kptrs(const struct btf *btf, const struct btf_type *value)
+{
+	struct bpf_map asked = { .kptr_off_tab = btf_parse_kptrs(btf, value) };
+	bool any = asked.kptr_off_tab != NULL;
+
+	bpf_map_free_kptr_off_tab(&asked);
+	return any;
+}
+
+/* Does the type of values have such parts?  Types that there are not are told by map_check_btf(). */
+static bool has_special_fields(const union bpf_attr *attr)
+{
+	u32 id = attr->btf_value_type_id, bytes;
+	const struct btf_type *value;
+	struct btf *btf;
+	bool special;
+
+	if (!id)
+		return false;
+	btf = btf_get_by_fd(attr->btf_fd);
+	if (IS_ERR(btf))
+		return false;
+	value = btf_type_id_size(btf, &id, &bytes);
+	special = value && (btf_find_spin_lock(btf, value) >= 0 || btf_find_timer(btf, value) >= 0 ||
+			    has_kptrs(btf, value));
+	btf_put(btf);
+	return special;
+}
+
+bool bpf_moat_map_wanted(const union bpf_attr *attr)
+{
+	switch (attr->map_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_LRU_HASH:
+		return moat_heap_base && moat_maps_isolated() && !has_special_fields(attr);
+	default:
+		return false;
+	}
+}
+
+void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, int numa_node)
+{
+	*v = moat_values_alloc(front, bytes, numa_node);
+	return *v ? (*v)->base : NULL;
+}
+
+void bpf_moat_values_put(struct bpf_moat_values *v)
+{
+	moat_values_put(v);
+}
+
+int bpf_moat_values_mmap(struct bpf_moat_values *v, struct vm_area_struct *vma)
+{
+	u32 nr = v->bytes >> PAGE_SHIFT;
+
+	vma->vm_flags |= VM_DONTEXPAND | VM_DONTDUMP;
+	return vm_map_pages(vma, v->page + v->nr_page - nr, nr);
+}
