@@ -162,7 +162,7 @@ void a64_emit_mov(struct moat *jit, const struct moat_op *op)
 	} else {
 		if (op->src == BPF_REG_10 && jit->basereg)
 			sf = A64_W;
-		if (op->src == BPF_REG_10 && jit->opt->kernel)
+		if (op->src == BPF_REG_10 && moat_kernel_form(jit->opt))
 			move_r10(jit, sf, dst, 0);
 		else if (sf == A64_W || op->dst != op->src)
 			a64_mov(&jit->buf, sf, dst, a64_reg(op->src));
@@ -196,7 +196,7 @@ void a64_emit_lea(struct moat *jit, const struct moat_op *op)
 	enum a64_size sf = op->src == BPF_REG_10 && jit->basereg ? A64_W : a64_width(op);
 	enum a64_reg dst = a64_reg(op->dst), src = a64_reg(op->src);
 
-	if (op->has_imm && op->src == BPF_REG_10 && jit->opt->kernel)
+	if (op->has_imm && op->src == BPF_REG_10 && moat_kernel_form(jit->opt))
 		move_r10(jit, sf, dst, op->imm);
 	else if (op->has_imm)
 		a64_add_const(&jit->buf, sf, dst, src, op->imm, A64_TMP);

@@ -17,7 +17,7 @@ static void pad(struct moat *jit)
 static int choose(struct moat *jit)
 {
 	jit->form = MOAT_BASE_REGISTER;
-	if (jit->opt->kernel)
+	if (moat_kernel_form(jit->opt))
 		a64_kernel_addresses(jit);
 	return jit->opt->form == MOAT_BASE_SEGMENT ? -EOPNOTSUPP : 0;
 }
@@ -46,6 +46,8 @@ const struct moat_arch a64_arch = {
 	.nr_kept = 3,		/* A64_KEPT */
 	.near = a64_near,
 	.choose = choose,
+	.stub = a64_stub,
+	.behind = a64_plt,
 	.forbidden = forbidden,
 	.walker = &a64_walker,
 };

@@ -53,7 +53,7 @@ struct a64_operand a64_operand(struct moat *jit, const struct moat_op *op, u8 bp
 	u32 start = jit->buf.len;
 	struct a64_operand at = { .base = base, .off = op->off };
 
-	if (bpf_base == BPF_REG_10 && jit->opt->kernel)
+	if (bpf_base == BPF_REG_10 && moat_kernel_form(jit->opt))
 		return a64_kernel_frame(jit, op->off);
 	if (op->guard == MOAT_GUARD_CAGE) {
 		at = op->kept ? kept_operand(jit, op, base) : cage_operand(jit, base, op->off);
@@ -105,7 +105,7 @@ enum a64_reg a64_address(struct moat *jit, struct a64_operand at)
 
 enum a64_reg a64_value(struct moat *jit, u8 bpf, enum a64_reg tmp)
 {
-	if (bpf == BPF_REG_10 && jit->opt->kernel)
+	if (bpf == BPF_REG_10 && moat_kernel_form(jit->opt))
 		return a64_kernel_r10(jit, tmp);
 	if (bpf != BPF_REG_10 || !jit->basereg)
 		return a64_reg(bpf);

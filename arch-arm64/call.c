@@ -78,7 +78,7 @@ static void call_helper_directly(struct moat *jit, const struct moat_op *op)
 
 void a64_emit_helper(struct moat *jit, const struct moat_op *op)
 {
-	if (jit->opt->kernel) {
+	if (moat_kernel_form(jit->opt)) {
 		a64_kernel_call(jit, op);
 		return;
 	}
@@ -162,20 +162,13 @@ void a64_emit_packet(struct moat *jit, const struct moat_op *op)
 	a64_label(b, inside);
 }
 
-/* Leave the domain for good, or come back as if nothing had been, with R0 = 0. */
-void a64_emit_tail(struct moat *jit, const struct moat_op *op)
+/* Leave for the image that the host found, with this one's prologue undone; go on if it found none. */
+static void enter_next(struct moat *jit)
 {
 	enum a64_reg r0 = a64_reg(BPF_REG_0);
 	struct moat_buf *b = &jit->buf;
-	u32 none;
+	u32 none = a64_cb_forward(b, A64_CBZ, A64_X, r0);
 
-	if (jit->opt->kernel) {
-		a64_kernel_tail(jit);
-		return;
-	}
-	a64_leave(jit, op->pc);
-	call_out(jit, op, jit->opt->tail, op->imm);
-	none = a64_cb_forward(b, A64_CBZ, A64_X, r0);
 	a64_mov(b, A64_X, A64_X2, A64_HOST);
 	a64_unwind(jit);
 	a64_emit(b, a64_pair(A64_LDP, A64_X0, A64_X1, A64_X2, offsetof(struct moat_frame, r1)));
@@ -183,9 +176,25 @@ void a64_emit_tail(struct moat *jit, const struct moat_op *op)
 	a64_mov(b, A64_X, A64_X16, r0);
 	a64_emit(b, a64_jump(A64_BR, A64_X16));
 	a64_label(b, none);
+}
+
+/*
+ * Leave the domain for good, or come back as if nothing had been, with R0 = 0.
+ * The kernel ends the run itself if there is a target.
+ */
+void a64_emit_tail(struct moat *jit, const struct moat_op *op)
+{
+	if (moat_kernel_form(jit->opt)) {
+		a64_kernel_tail(jit);
+		return;
+	}
+	a64_leave(jit, op->pc);
+	call_out(jit, op, jit->opt->tail, op->imm);
+	if (!jit->opt->kernel)
+		enter_next(jit);
 	a64_clear_args(jit, moat_read_first(jit, op->pc + 1, ARGS));
 	a64_enter(jit, op->pc);
-	a64_mov(b, A64_X, r0, A64_ZR);
+	a64_mov(&jit->buf, A64_X, a64_reg(BPF_REG_0), A64_ZR);
 }
 
 /* The saved registers that @func's code writes. */
@@ -348,7 +357,7 @@ void a64_returns(struct moat *jit)
 	struct moat_buf *b = &jit->buf;
 	u32 i, start = b->len, room = moat_returns_room(jit);
 
-	if (jit->opt->kernel)
+	if (moat_kernel_form(jit->opt))
 		a64_kernel_data(jit);
 	if (!jit->gates || !jit->max_return)
 		return;

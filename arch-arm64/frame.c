@@ -136,7 +136,7 @@ static void callback_entry(struct moat *jit, const struct moat_func *func)
 
 void a64_prologue(struct moat *jit, const struct moat_func *func)
 {
-	if (jit->opt->kernel)
+	if (moat_kernel_form(jit->opt))
 		a64_kernel_prologue(jit);
 	else if (func->start == 0)
 		enter_image(jit, A64_X2, jit->opt->entry_args, 0);
@@ -146,7 +146,7 @@ void a64_prologue(struct moat *jit, const struct moat_func *func)
 
 void a64_epilogue(struct moat *jit, const struct moat_func *func)
 {
-	if (jit->opt->kernel)
+	if (moat_kernel_form(jit->opt))
 		a64_kernel_epilogue(jit);
 	else if (func->start == 0)
 		leave_image(jit, func->end - 1);

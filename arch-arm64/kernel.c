@@ -41,7 +41,7 @@ static bool is_shared(const struct moat *jit)
 
 static u32 stack_bytes(const struct moat *jit)
 {
-	return align_up(jit->opt->kernel->stack_bytes, 16);
+	return moat_has_stub(jit->opt) ? 0 : align_up(jit->opt->kernel->stack_bytes, 16);
 }
 
 static struct frame frame_of(const struct moat *jit)
@@ -228,6 +228,25 @@ void a64_kernel_epilogue(struct moat *jit)
 		a64_emit_plain(b, A64_AUTIASP);
 	a64_emit(b, a64_jump(A64_RET, A64_X30));
 	moat_mark(jit, MOAT_MARK_EPILOGUE, start);
+}
+
+/* The context stays in X0, its first argument; a tail call enters with this frame made. */
+void a64_stub(struct moat *jit)
+{
+	const struct moat_kernel *k = jit->opt->kernel;
+	struct moat_buf *b = &jit->buf;
+	u32 start = b->len;
+
+	entry_hook(jit);
+	shared_prologue(jit);
+	a64_mov_imm(b, A64_X1, k->domain);
+	a64_mov_imm(b, A64_TMP, k->run);
+	a64_emit(b, a64_jump(A64_BLR, A64_TMP));
+	shared_epilogue(jit);
+	if (a64_have(jit, A64_PAC))
+		a64_emit_plain(b, A64_AUTIASP);
+	a64_emit(b, a64_jump(A64_RET, A64_X30));
+	moat_mark(jit, MOAT_MARK_STUB, start);
 }
 
 /* Where tail calls enter any program; the same whichever JIT made it. */

@@ -93,7 +93,7 @@ void a64_kernel_imm64(struct moat *jit, const struct moat_op *op)
 }
 
 /* The long way to a trampoline: bpf_arch_text_poke() finds it at the end of the instructions. */
-static void plt(struct moat *jit)
+void a64_plt(struct moat *jit)
 {
 	struct moat_buf *b = &jit->buf;
 
@@ -113,7 +113,7 @@ void a64_kernel_data(struct moat *jit)
 	int err;
 
 	if (has_plt(jit))
-		plt(jit);
+		a64_plt(jit);
 	for (i = 0; i < jit->len; i++) {
 		const struct moat_op *op = &jit->op[i];
 

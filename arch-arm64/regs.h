@@ -70,7 +70,7 @@ static inline bool a64_is_long(const struct moat *jit)
  */
 static inline bool a64_is_small(const struct moat *jit)
 {
-	return jit->len <= (jit->opt->kernel ? 400 : 50);
+	return jit->len <= (moat_kernel_form(jit->opt) ? 400 : 50);
 }
 
 /* branch.c: the branch that ends a slot, to code offset @to */
@@ -126,6 +126,8 @@ void a64_returns(struct moat *jit);
 void a64_kernel_prologue(struct moat *jit);
 void a64_kernel_epilogue(struct moat *jit);
 void a64_kernel_tail(struct moat *jit);
+/* What the kernel calls: it has the first instructions of a kernel's BPF function, and leads to kernel->run(). */
+void a64_stub(struct moat *jit);
 /* The frame at @off from R10. */
 struct a64_operand a64_kernel_frame(const struct moat *jit, s32 off);
 /* The register that holds R10: @tmp or another. */
@@ -138,6 +140,8 @@ void a64_kernel_imm64(struct moat *jit, const struct moat_op *op);
 void a64_kernel_addresses(struct moat *jit);
 /* What stands behind the code. */
 void a64_kernel_data(struct moat *jit);
+/* The entry hook's long way out, at the end of an isolated image. */
+void a64_plt(struct moat *jit);
 
 #define A64_DECLARE(K, f)	void a64_emit_##f(struct moat *jit, const struct moat_op *op);
 MOAT_KINDS(A64_DECLARE)

@@ -22,7 +22,7 @@ static void pad(struct moat *jit)
 static int choose(struct moat *jit)
 {
 	jit->form = jit->opt->form ? jit->opt->form : MOAT_BASE_REGISTER;
-	if (jit->opt->gate != MOAT_GATE_RIGHTS)
+	if (jit->opt->gate != MOAT_GATE_RIGHTS || (jit->opt->kernel && jit->form != MOAT_BASE_REGISTER))
 		return -EOPNOTSUPP;
 	return jit->form == MOAT_BASE_SEGMENT && !x64_have(jit, X64_FSGSBASE) ? -EOPNOTSUPP : 0;
 }
@@ -82,6 +82,7 @@ const struct moat_arch x64_arch = {
 	.near = x64_near,
 	.spares = x64_spares,
 	.choose = choose,
+	.stub = x64_stub,
 	.trap_bytes = 2,
 	.forbidden = forbidden,
 	.walker = &x64_walker,

@@ -57,7 +57,7 @@ void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 
 
 	pass_frame(jit);
 	put_number(jit, X64_64, host_slot(X64_HOST_SITE), moat_add_site(jit, op->pc, helper), op->split);
-	x64_call(b, function, jit->opt->far_calls);
+	x64_call(b, function, jit->opt->far_calls && !jit->opt->kernel);
 	reload_fuel(jit);
 	moat_mark(jit, MOAT_MARK_CALL, start);
 }
@@ -96,7 +96,7 @@ static void call_helper_directly(struct moat *jit, const struct moat_op *op)
 
 void x64_emit_helper(struct moat *jit, const struct moat_op *op)
 {
-	if (jit->opt->kernel) {
+	if (moat_kernel_form(jit->opt)) {
 		x64_kernel_call(jit, op);
 		return;
 	}
@@ -209,18 +209,12 @@ void x64_emit_packet(struct moat *jit, const struct moat_op *op)
 	x64_label(b, inside);
 }
 
-/* Leave the domain for good, or come back as if nothing had been, with R0 = 0. */
-void x64_emit_tail(struct moat *jit, const struct moat_op *op)
+/* Leave for the image that the host found, with this one's prologue undone; go on if it found none. */
+static void enter_next(struct moat *jit)
 {
 	struct moat_buf *b = &jit->buf;
 	u32 none;
 
-	if (jit->opt->kernel) {
-		x64_kernel_tail(jit, op);
-		return;
-	}
-	x64_leave(jit, ARGS_LIVE, op->pc);
-	x64_call_out(jit, op, jit->opt->tail, op->imm);
 	x64_ins(b, X64_TEST_RM_R, X64_64, X64_RAX, x64_r(X64_RAX));
 	none = b->len;
 	x64_jcc(b, X64_E, 0);
@@ -231,9 +225,25 @@ void x64_emit_tail(struct moat *jit, const struct moat_op *op)
 	x64_ins(b, X64_MOV_R_RM, X64_64, X64_RDI, x64_at(X64_RDX, offsetof(struct moat_frame, r1)));
 	x64_ins(b, X64_JMP_RM, X64_32, 0, x64_r(X64_RAX));
 	moat_patch(b, none + 2, b->len - (none + 6), 4);
+}
+
+/*
+ * Leave the domain for good, or come back as if nothing had been, with R0 = 0.
+ * The kernel ends the run itself if there is a target.
+ */
+void x64_emit_tail(struct moat *jit, const struct moat_op *op)
+{
+	if (moat_kernel_form(jit->opt)) {
+		x64_kernel_tail(jit, op);
+		return;
+	}
+	x64_leave(jit, ARGS_LIVE, op->pc);
+	x64_call_out(jit, op, jit->opt->tail, op->imm);
+	if (!jit->opt->kernel)
+		enter_next(jit);
 	x64_clear_args(jit);
 	x64_enter(jit, 0, op->pc);
-	x64_mov_imm(b, X64_RAX, 0);
+	x64_mov_imm(&jit->buf, X64_RAX, 0);
 }
 
 /* The saved registers that @func's code writes. */
@@ -346,7 +356,7 @@ void x64_local_exit(struct moat *jit, const struct moat_func *func)
 			x64_alu_imm(b, 0, X64_64, x64_r(X64_RSP), local_bytes(n));
 		while (n--)
 			x64_pop(b, regs[n]);
-		x64_ret(b);
+		x64_return(jit);
 		return;
 	}
 	for (i = 0; i < n; i++)

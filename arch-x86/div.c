@@ -65,7 +65,7 @@ static void divide(struct moat *jit, const struct moat_op *op)
 	bool keep_rax = dst != X64_RAX && live & 1 << BPF_REG_0;
 	bool keep_rdx = dst != X64_RDX && live & 1 << BPF_REG_3;
 	bool is_rax = !value && divisor == X64_RAX, is_rdx = !value && divisor == X64_RDX;
-	bool push = jit->opt->kernel && !is_rax && !is_rdx;
+	bool push = moat_kernel_form(jit->opt) && !is_rax && !is_rdx;
 
 	keep_pair(jit, keep_rax || is_rax, keep_rdx || is_rdx, push);
 	if (dst != X64_RAX)

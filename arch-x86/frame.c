@@ -90,6 +90,8 @@ static void enter_image(struct moat *jit, enum x64_reg frame, u32 args, u32 pc)
 
 	n = saved(jit, regs);
 	bytes = host_bytes(jit, n);
+	if (jit->opt->kernel && x64_have(jit, X64_IBT))
+		x64_endbr64(b);
 	for (i = 0; i < n; i++)
 		x64_push(b, regs[i]);
 	if (bytes)
@@ -142,7 +144,7 @@ static void leave_image(struct moat *jit, u32 pc)
 	start = jit->buf.len;
 	store_fuel(jit);
 	x64_unwind(jit);
-	x64_ret(&jit->buf);
+	x64_return(jit);
 	moat_mark(jit, MOAT_MARK_EPILOGUE, start);
 }
 
@@ -156,7 +158,7 @@ static void callback_entry(struct moat *jit, const struct moat_func *func)
 
 void x64_prologue(struct moat *jit, const struct moat_func *func)
 {
-	if (jit->opt->kernel)
+	if (moat_kernel_form(jit->opt))
 		x64_kernel_prologue(jit);
 	else if (func->start == 0)
 		enter_image(jit, X64_RDX, jit->opt->entry_args, 0);
@@ -166,7 +168,7 @@ void x64_prologue(struct moat *jit, const struct moat_func *func)
 
 void x64_epilogue(struct moat *jit, const struct moat_func *func)
 {
-	if (jit->opt->kernel)
+	if (moat_kernel_form(jit->opt))
 		x64_kernel_epilogue(jit);
 	else if (func->start == 0)
 		leave_image(jit, func->end - 1);

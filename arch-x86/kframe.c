@@ -47,7 +47,7 @@ static void hooks(struct moat *jit)
 	x64_nop5(&jit->buf);
 	if (k->classic)
 		return;
-	if (jit->tail_reachable && !k->subprogram)
+	if (jit->tail_reachable && !k->subprogram && moat_kernel_form(jit->opt))
 		x64_mov_imm(&jit->buf, X64_RAX, 0);
 	else
 		moat_put(&jit->buf, 0x9066, 2);
@@ -65,13 +65,10 @@ static void make_room(struct moat *jit)
 		x64_alu_imm(&jit->buf, 5, X64_64, x64_r(X64_RSP), bytes);
 }
 
-void x64_kernel_prologue(struct moat *jit)
+static void begin(struct moat *jit)
 {
 	struct moat_buf *b = &jit->buf;
-	u32 start = b->len, n, i;
-	u8 regs[4];
 
-	n = saved(jit, regs);
 	if (is_ibt(jit))
 		x64_endbr64(b);
 	hooks(jit);
@@ -80,6 +77,16 @@ void x64_kernel_prologue(struct moat *jit)
 	jit->tail_entry = b->len;
 	if (is_ibt(jit))
 		x64_endbr64(b);
+}
+
+void x64_kernel_prologue(struct moat *jit)
+{
+	struct moat_buf *b = &jit->buf;
+	u32 start = b->len, n, i;
+	u8 regs[4];
+
+	n = saved(jit, regs);
+	begin(jit);
 	make_room(jit);
 	if (jit->tail_reachable)
 		x64_push(b, X64_RAX);
@@ -121,16 +128,16 @@ static void clear_history(struct moat *jit)
 		x64_ibhf(b);
 }
 
-static void ret(struct moat *jit)
+void x64_return(struct moat *jit)
 {
 	const struct moat_kernel *k = jit->opt->kernel;
 
-	if (k->return_thunk) {
+	if (k && k->return_thunk) {
 		x64_jmp_out(&jit->buf, k->return_thunk);
 		return;
 	}
 	x64_ret(&jit->buf);
-	if (k->int3_after_ret)
+	if (k && k->int3_after_ret)
 		x64_int3(&jit->buf);
 }
 
@@ -141,6 +148,21 @@ void x64_kernel_epilogue(struct moat *jit)
 	clear_history(jit);
 	pop_saved(jit);
 	x64_leave_frame(&jit->buf);
-	ret(jit);
+	x64_return(jit);
 	moat_mark(jit, MOAT_MARK_EPILOGUE, start);
+}
+
+/* The context stays in RDI, its first argument; who comes by a tail call has counted for nothing. */
+void x64_stub(struct moat *jit)
+{
+	const struct moat_kernel *k = jit->opt->kernel;
+	struct moat_buf *b = &jit->buf;
+	u32 start = b->len;
+
+	begin(jit);
+	x64_mov_imm64(b, X64_RSI, k->domain);
+	x64_call(b, k->run, false);
+	x64_leave_frame(b);
+	x64_return(jit);
+	moat_mark(jit, MOAT_MARK_STUB, start);
 }

@@ -165,7 +165,7 @@ void x64_emit_atomic(struct moat *jit, const struct moat_op *op)
 	case BPF_CMPXCHG:
 		atomic_plain(jit, op, X64_CMPXCHG_RM_R);
 		/* A success does not write EAX.  In the kernel the verifier sees to the upper half, where it matters. */
-		if (op->bytes == 4 && !jit->opt->kernel)
+		if (op->bytes == 4 && !moat_kernel_form(jit->opt))
 			x64_mov(&jit->buf, X64_32, X64_RAX, X64_RAX);
 		break;
 	case BPF_AND | BPF_FETCH:	fetch_loop(jit, op, X64_AND_RM_R); break;

@@ -85,6 +85,11 @@ void x64_leave(struct moat *jit, u32 live, u32 pc);
 void x64_enter_first(struct moat *jit, u32 live, u32 pc);
 void x64_restore_rights(struct moat *jit);
 
+/* kframe.c: for the kernel through its thunk */
+void x64_return(struct moat *jit);
+/* What the kernel calls: it has the first instructions of a kernel's BPF function, and leads to kernel->run(). */
+void x64_stub(struct moat *jit);
+
 /* call.c */
 void x64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 helper);
 void x64_clear_args(struct moat *jit);

@@ -23,7 +23,7 @@
  * Keys: mode (none basereg; pku pku+basereg, or poe poe+basereg, or stage2 stage2+basereg: gates),
  * form (register segment), cpu (bmi2,movbe,fsgsbase,ibt; arm64: lse,bti,pac; or none), args (1 or 2),
  * fuel, plain, far, inline, whole, bytes (yes or no), rights (of the domain), pc (address of the image).
- * kernel: yes makes it an image for the kernel, then also: stack (bytes), limit (of probe loads),
+ * kernel: yes makes it an image for the kernel, isolated if the mode is basereg, then also: stack (bytes), limit (of probe loads),
  * classic, subprogram, tails, thunks, lfence, sls, clear, fence (yes or no), history (arm64: hint, loops, firmware).
  * The form and cpu of a header are x86's.
  * Expected lines must match whole and in sequence; "..." skips any lines,

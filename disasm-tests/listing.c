@@ -387,7 +387,8 @@ void listing_make(struct listing *out, const struct listing_spec *spec, const st
 {
 	struct moat_options opt = spec->opt;
 	struct view v = { .spec = spec, .out = out };
-	void *work = calloc(1, spec->for_kernel ? moat_kernel_work_bytes(len) : moat_work_bytes(len));
+	bool function = spec->for_kernel && opt.mode == MOAT_MODE_NONE;
+	void *work = calloc(1, function ? moat_kernel_work_bytes(len) : moat_work_bytes(len));
 
 	memset(out, 0, sizeof(*out));
 	opt.log = (struct moat_log){ log_line, out };

@@ -11,7 +11,7 @@ static const struct {
 } places[] = {
 	{ LISTING_SUBPROGRAM, "subprogram" }, { LISTING_RETURN_THUNK, "return_thunk" },
 	{ LISTING_JUMP_THUNK, "jump_thunk" }, { LISTING_HISTORY, "clear_history" },
-	{ LISTING_TRAMPOLINE, "dummy_tramp" },
+	{ LISTING_TRAMPOLINE, "dummy_tramp" }, { LISTING_RUN, "run" },
 };
 
 const char *listing_kernel_name(u64 target)
@@ -75,6 +75,7 @@ void listing_kernel_defaults(struct moat_kernel *k)
 	*k = (struct moat_kernel) {
 		.array_entries = 0x24, .array_progs = 0x110, .prog_entry = 0x30, .max_tail_calls = 33,
 		.probe_limit = 1ull << 47, .dummy_tramp = LISTING_TRAMPOLINE,
+		.run = LISTING_RUN, .domain = 0xffff888123456780ull,
 		.address = address, .probe = probe, .poke = poke,
 	};
 }

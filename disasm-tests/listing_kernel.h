@@ -13,6 +13,7 @@
 #define LISTING_JUMP_THUNK	0x22002000ull
 #define LISTING_HISTORY		0x22003000ull
 #define LISTING_TRAMPOLINE	0x22004000ull
+#define LISTING_RUN		0x22005000ull
 #define LISTING_NOTES		64
 
 /* What the callbacks of struct moat_kernel get as their argument. */

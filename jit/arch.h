@@ -39,6 +39,9 @@ struct moat_arch {
 	bool (*near)(const struct moat_op *op);
 	bool (*spares)(const struct moat_op *op);
 	int (*choose)(struct moat *jit);	/* the base form, from what the plan found; -EOPNOTSUPP */
+	/* For moat_has_stub(): what the kernel calls, in front of the image, and what it needs behind (may be NULL). */
+	void (*stub)(struct moat *jit);
+	void (*behind)(struct moat *jit);
 	u8 trap_bytes;
 	const struct moat_walker *walker;	/* its half of the checker (check.h) */
 	/* Offset of the first forbidden byte sequence at or after @from that is no gate's, or -1. */

@@ -62,6 +62,10 @@ static void emit_entries(struct moat *jit, const struct moat_func *f)
 {
 	u32 i = f - jit->func;
 
+	if (f->start == 0 && moat_has_stub(jit->opt))
+		jit->arch->stub(jit);
+	if (f->start == 0)
+		jit->entry = jit->buf.len;
 	jit->func_entry[i] = jit->buf.len;
 	if (f->start == 0 || f->is_callback)
 		jit->arch->prologue(jit, f);
@@ -98,6 +102,11 @@ static void emit_tables(struct moat *jit)
 	for (i = 0; i < n; i++)
 		jit->arch->trap(jit);
 	moat_mark(jit, MOAT_MARK_TRAPS, start);
+	if (moat_has_stub(jit->opt)) {
+		jit->text_bytes = jit->buf.len;
+		if (jit->arch->behind)
+			jit->arch->behind(jit);
+	}
 }
 
 static void measure_slot(struct moat *jit, u32 i)
@@ -153,8 +162,9 @@ static void place_entries(struct moat *jit)
 int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
 	      const struct moat_options *opt, void *work)
 {
-	struct moat_known known = { .insn = insn, .helper = opt->known, .arg = opt->arg, .kernel = opt->kernel };
-	u32 max = opt->kernel ? MOAT_MAX_KERNEL_INSNS : MOAT_MAX_INSNS;
+	bool kernel = moat_kernel_form(opt);
+	struct moat_known known = { .insn = insn, .helper = opt->known, .arg = opt->arg, .kernel = kernel };
+	u32 max = kernel ? MOAT_MAX_KERNEL_INSNS : MOAT_MAX_INSNS;
 	int err;
 
 	memset(jit, 0, sizeof(*jit));
@@ -162,16 +172,16 @@ int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
 		moat_logf(&opt->log, "a program has 1 to %u instructions, not %u", max, len);
 		return len ? -E2BIG : -EINVAL;
 	}
-	tables(jit, len, opt->kernel, work);
+	tables(jit, len, kernel, work);
 	jit->opt = opt;
 	jit->arch = opt->arch;
 	jit->len = len;
 
-	err = (opt->kernel ? moat_decode_kernel : moat_decode)(jit->op, insn, len, &opt->log);
+	err = (kernel ? moat_decode_kernel : moat_decode)(jit->op, insn, len, &opt->log);
 	if (!err)
 		err = moat_validate(jit->op, len, &known, jit->func, &jit->nr_func, &opt->log);
 	/* Whatever comes last in a program for the kernel, behind it nothing runs. */
-	jit->pad = opt->kernel && !err && jit->op[len - 1].kind != MOAT_EXIT && jit->op[len - 1].kind != MOAT_JUMP;
+	jit->pad = kernel && !err && jit->op[len - 1].kind != MOAT_EXIT && jit->op[len - 1].kind != MOAT_JUMP;
 	if (!err)
 		err = moat_plan_ops(jit);
 	if (!err)

@@ -66,7 +66,10 @@ struct moat_options {
 	u8 entry_args;		/* registers that hold arguments at entry: 1 or 2 */
 	bool fuel;		/* meter loops and calls */
 	bool plain;		/* do not fuse: one BPF instruction at a time, for tests and dumps */
-	bool far_calls;		/* functions of the host may be out of a call's reach; without it moat_emit() says -ERANGE then */
+	bool far_calls;		/*
+				 * Functions of the host may be out of a call's reach; without it moat_emit() says
+				 * -ERANGE then.  Not for the kernel.
+				 */
 	enum moat_gate gate;
 	u64 host_rights, domain_rights;	/* gate modes: what the gates write (PKRU, POR_EL0); a monitor's domain ids */
 	u16 monitor_call;	/* the number in the call of the monitor */
@@ -91,6 +94,18 @@ struct moat_options {
 	void *arg;		/* of the functions above */
 	struct moat_log log;
 };
+
+/* Is the image itself a BPF function of the kernel, which nothing isolates?  All others have the form of user space. */
+static inline bool moat_kernel_form(const struct moat_options *opt)
+{
+	return opt->kernel && opt->mode == MOAT_MODE_NONE;
+}
+
+/* Is it an isolated one behind a stub, which is that function? */
+static inline bool moat_has_stub(const struct moat_options *opt)
+{
+	return opt->kernel && opt->mode != MOAT_MODE_NONE;
+}
 
 /* Slots that one fused operation may span. */
 #define MOAT_MAX_WINDOW	40
@@ -128,11 +143,12 @@ struct moat {
 	u32 nr_site;
 	struct moat_trap *trap;
 	u32 nr_trap;
-	u32 *func_entry;	/* code offset of each function's callback entry (the main function's: 0) */
+	u32 *func_entry;	/* code offset of each function's callback entry (the main function's: entry) */
 	u32 *func_local;	/* code offset of each function's local entry */
 	struct moat_mark *mark;	/* by start; NULL unless the caller set it and max_mark before moat_emit() */
 	u32 nr_mark, max_mark;
 	u32 bytes;		/* size of the image */
+	u32 entry;		/* code offset of the main function's entry: behind the stub, if there is one */
 	u32 text_bytes;		/* kernel: of its instructions, which data may follow: prog->jited_len */
 	u32 traps_at;		/* code offset of the first trap instruction */
 	u32 returns_at;		/* code offset of the return-site table */
@@ -152,9 +168,9 @@ struct moat {
 	const struct moat_func *cur;	/* function being emitted */
 };
 
-/* Bytes of workspace for a program of @len slots; zeroed by the caller. */
+/* Bytes of workspace for a program of @len slots; zeroed by the caller.  Isolated images for the kernel too. */
 size_t moat_work_bytes(u32 len);
-/* The same for an image for the kernel, which has one function and no gates. */
+/* The same where moat_kernel_form(): one function, no gates. */
 size_t moat_kernel_work_bytes(u32 len);
 
 /* 0, or -EINVAL (refused, told to the log), -E2BIG (too long), -EOPNOTSUPP (the mode has no mechanism here). */

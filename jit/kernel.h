@@ -2,11 +2,12 @@
 /*
  * What an image for the kernel must fit (struct moat_options.kernel).
  *
- * Such an image is a BPF function as the kernel calls it,
+ * In mode none such an image is a BPF function as the kernel calls it,
  *	u64 f(const void *ctx, const struct bpf_insn *insn)
  * or a subprogram, with the prologue of the kernel's own JIT: its trampolines,
  * dispatchers, text poking and tail calls meet the instructions they expect.
- * There is no fuel and no struct moat_frame; mode none only.
+ * There is no fuel and no struct moat_frame.  In mode basereg it is what stands
+ * at the end of this comment.
  *
  * The program is what the kernel's verifier leaves behind: one function in
  * [0, len), with probe loads, speculation barriers, AX (register 11), tail
@@ -31,6 +32,21 @@
  *   order of the code; address() perhaps only once for all calls of a helper.
  * slot[] is final after moat_plan(): slot[i].start is where the code of BPF
  * instruction i begins and slot[i + 1].start where it ends.
+ *
+ * Isolated images (mode basereg) have the form of user space (run.h): all functions
+ * in one image, with struct moat_frame and opt->call, packet and tail.  In
+ * front of it stands a stub, which is the function that the kernel calls: the
+ * first instructions of the kernel's own JIT, then run(ctx, domain), whose
+ * result it returns.
+ *
+ *	work = zeroed, moat_work_bytes(len)
+ *	moat_plan, place, moat_emit		as often as wanted: nothing is asked
+ *	run() enters the image at jit.entry, as run.h says; callbacks at jit.func_entry[]
+ *
+ * The program is as it was loaded, before the verifier rewrites it.  A tail call that
+ * succeeds does not come back from opt->tail; what opt->tail returns is
+ * not looked at, R0 is 0 then.  What the image may jump to indirectly (its
+ * entries) has a landing pad where opt->cpu says so; it makes no indirect jump on x86.
  */
 #ifndef MOAT_KERNEL_H
 #define MOAT_KERNEL_H
@@ -42,6 +58,9 @@ struct moat_kernel {
 	bool classic;		/* converted from classic BPF: no room for the tail-call counter in the prologue */
 	bool subprogram;	/* called by another BPF function, which hands on the tail-call counter */
 	bool tail_reachable;	/* aux->tail_call_reachable; a tail call in the program itself need not be told */
+
+	/* Isolated images: u64 run(void *ctx, u64 domain), in reach of a call; and what it is given. */
+	u64 run, domain;
 
 	/* Tail calls: offsets in the kernel's structures. */
 	u16 array_entries;	/* struct bpf_array: map.max_entries */

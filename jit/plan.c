@@ -162,9 +162,9 @@ static void summarise(struct moat *jit)
 		jit->regs |= func->regs;
 		jit->calls |= func->calls || func->is_callback;
 	}
-	if (jit->opt->kernel)
+	if (moat_kernel_form(jit->opt))
 		jit->tail_reachable |= jit->opt->kernel->tail_reachable;
-	jit->uses_fuel &= jit->opt->fuel && !jit->opt->kernel;
+	jit->uses_fuel &= jit->opt->fuel && !moat_kernel_form(jit->opt);
 	jit->uses_frame = jit->regs & 1 << BPF_REG_10;
 	if (jit->gates && (jit->has_local || jit->nr_func > 1))	/* returns go through the frame */
 		jit->uses_frame = true;
@@ -182,7 +182,7 @@ static int guard_ops(struct moat *jit)
 
 		if (!is_memory(op))
 			continue;
-		if (!jit->opt->kernel)
+		if (!moat_kernel_form(jit->opt))
 			v = moat_plan_memory(op, jit->opt->mode, !jit->gates || jit->nr_func == 1);
 		if (v.guard == MOAT_GUARD_REFUSE) {
 			moat_logf(&jit->opt->log, "insn %u: memory access refused: %s", op->pc, v.why);
@@ -193,14 +193,19 @@ static int guard_ops(struct moat *jit)
 	return 0;
 }
 
+static bool may_isolate(const struct moat_options *opt)
+{
+	return opt->mode == MOAT_MODE_BASEREG && !opt->kernel->classic && !opt->kernel->subprogram;
+}
+
 int moat_plan_ops(struct moat *jit)
 {
 	enum moat_mode mode = jit->opt->mode;
 	u32 i;
 	int err;
 
-	if (jit->opt->kernel && mode != MOAT_MODE_NONE) {
-		moat_logf(&jit->opt->log, "in the kernel there is mode none only");
+	if (moat_has_stub(jit->opt) && !may_isolate(jit->opt)) {
+		moat_logf(&jit->opt->log, "in the kernel there are modes none and basereg, the latter for whole programs");
 		return -EOPNOTSUPP;
 	}
 	jit->gates = has_gates(mode);

@@ -78,6 +78,7 @@ const char *moat_mark_name(unsigned int kind)
 		[MOAT_MARK_FUEL] = "fuel",
 		[MOAT_MARK_RETURNS] = "return sites",
 		[MOAT_MARK_TRAPS] = "traps",
+		[MOAT_MARK_STUB] = "stub",
 	};
 
 	return kind < MOAT_NR_MARKS && name[kind] ? name[kind] : "unknown";
