@@ -10,6 +10,7 @@
 #ifndef _LINUX_BPF_MOAT_H
 #define _LINUX_BPF_MOAT_H
 
+#include <linux/errno.h>
 #include <linux/types.h>
 
 union bpf_attr;
@@ -63,6 +64,11 @@ static inline void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front,
 	return NULL;
 }
 
+static inline void *bpf_moat_values_start(const struct bpf_moat_values *v)
+{
+	return NULL;
+}
+
 static inline void bpf_moat_values_put(struct bpf_moat_values *v)
 {
 }
@@ -96,7 +102,7 @@ void bpf_moat_free(struct bpf_prog_aux *aux);
 /* A fault in the kernel: does it end the run of an isolated program?  Then @regs say where to go on. */
 bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long address);
 
-/* The piece of the heap that @map's values lie in; NULL: they lie where they ever did, and no isolated program can have them. */
+/* The piece of the heap that @map's values lie in.  NULL: they are where they ever were, not for isolated programs. */
 #define bpf_moat_values(map)		((map)->moat)
 #define bpf_moat_set_values(map, v)	((map)->moat = (v))
 
@@ -109,10 +115,26 @@ bool bpf_moat_map_wanted(const union bpf_attr *attr);
  * to pages, and behind them @bytes for values.  Returns where it starts, or NULL.
  */
 void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, int numa_node);
+/* Where what it has for values starts. */
+void *bpf_moat_values_start(const struct bpf_moat_values *v);
 /* Process context; NULL is ignored. */
 void bpf_moat_values_put(struct bpf_moat_values *v);
 /* Map the values, from page vma->vm_pgoff of them on, into a process. */
 int bpf_moat_values_mmap(struct bpf_moat_values *v, struct vm_area_struct *vma);
 #endif
+
+#ifdef CONFIG_BPF_MOAT_WRONG_VERIFIER
+/* Tests only (attack.c): is the verifier to believe programs that it should refuse? */
+extern bool bpf_moat_fooled;
+#define bpf_moat_is_fooled()	READ_ONCE(bpf_moat_fooled)
+#else
+#define bpf_moat_is_fooled()	false
+#endif
+
+/* What becomes of the verdict @err. */
+static inline int bpf_moat_believe(int err)
+{
+	return bpf_moat_is_fooled() && (err == -EACCES || err == -EINVAL) ? 0 : err;
+}
 
 #endif
