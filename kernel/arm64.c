@@ -72,17 +72,15 @@ static void clear_history(struct moat_kernel *k)
 }
 #endif
 
-void moat_machine_options(struct moat_job *job)
+void moat_machine_options(struct moat_options *opt, struct moat_kernel *k)
 {
-	struct moat_kernel *k = &job->kernel;
-
-	job->opt.arch = &a64_arch;
+	opt->arch = &a64_arch;
 	if (system_uses_lse_atomics())
-		job->opt.cpu |= A64_LSE;
+		opt->cpu |= A64_LSE;
 	if (IS_ENABLED(CONFIG_ARM64_BTI_KERNEL))
-		job->opt.cpu |= A64_BTI;
+		opt->cpu |= A64_BTI;
 	if (IS_ENABLED(CONFIG_ARM64_PTR_AUTH_KERNEL))
-		job->opt.cpu |= A64_PAC;
+		opt->cpu |= A64_PAC;
 	k->dummy_tramp = (unsigned long)dummy_tramp;
 	k->probe = probe;
 	clear_history(k);
@@ -99,7 +97,7 @@ static void fill_hole(void *area, unsigned int size)
 int moat_machine_place(struct moat_job *job)
 {
 	struct bpf_prog_aux *aux = job->prog->aux;
-	u32 table_at = round_up(job->jit.bytes, __alignof__(struct exception_table_entry));
+	u32 table_at = round_up(job->jit->bytes, __alignof__(struct exception_table_entry));
 
 	job->header = bpf_jit_binary_alloc(table_at + aux->num_exentries * sizeof(*aux->extable), &job->image,
 					   sizeof(u64), fill_hole);
@@ -113,7 +111,7 @@ int moat_machine_place(struct moat_job *job)
 
 int moat_machine_finish(struct moat_job *job)
 {
-	flush_icache_range((unsigned long)job->header, (unsigned long)(job->image + job->jit.bytes));
+	flush_icache_range((unsigned long)job->header, (unsigned long)(job->image + job->jit->bytes));
 	bpf_jit_binary_lock_ro(job->header);
 	return 0;
 }

@@ -46,7 +46,7 @@ static inline void *moat_host(u32 off)
 	return (void *)(moat_heap_base + off);
 }
 
-/* heap.c.  Process context.  Once; 0 or -errno, told to the log. */
+/* heap.c.  Process context.  Makes the heap if there is none yet; 0 or -errno, told to the log.  It stays for good. */
 int moat_heap_init(void);
 /*
  * @front bytes for the owner alone, then @bytes, both rounded up to pages; zeroed, charged to the caller's memory cgroup.

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/slab.h>
+#include "domain.h"
 #include "glue.h"
 
 static struct moat_job *job_of(const struct bpf_prog *prog)
@@ -50,18 +51,16 @@ static void free_job(struct moat_job *job)
 	kfree(job);
 }
 
-static struct moat_job *new_job(struct bpf_prog *prog)
-{
-	struct moat_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
+/* What the kernel has of a function of an isolated program, whose image is in that of the main function: nothing to run. */
+static const struct bpf_insn nothing[] = {
+	BPF_MOV64_IMM(BPF_REG_0, 0),
+	BPF_EXIT_INSN(),
+};
 
-	if (!job)
-		return NULL;
-	job->prog = prog;
-	job->work = kvzalloc(moat_kernel_work_bytes(prog->len), GFP_KERNEL);
-	if (!job->work) {
-		kfree(job);
-		return NULL;
-	}
+static void fill_job(struct moat_job *job)
+{
+	const struct bpf_prog *prog = job->prog;
+
 	job->kernel = (struct moat_kernel){
 		.stack_bytes = prog->aux->stack_depth,
 		.classic = bpf_prog_was_classic(prog),
@@ -81,8 +80,33 @@ static struct moat_job *new_job(struct bpf_prog *prog)
 		.arg = job,
 		.log = { .line = say, .arg = job },
 	};
-	moat_machine_options(job);
-	return job;
+	moat_machine_options(&job->opt, &job->kernel);
+}
+
+static struct moat_job *new_job(struct bpf_prog *prog)
+{
+	struct moat_domain *d = prog->aux->moat;
+	struct moat_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
+
+	if (!job)
+		return NULL;
+	job->prog = prog;
+	job->insn = d ? nothing : prog->insnsi;
+	job->len = d ? ARRAY_SIZE(nothing) : prog->len;
+	job->jit = &job->own;
+	if (d)	/* its faults are not those of probe loads */
+		prog->aux->num_exentries = 0;
+	if (d && !prog->aux->func_idx) {
+		job->domain = d;
+		job->jit = &d->jit;
+		return job;
+	}
+	fill_job(job);
+	job->work = kvzalloc(moat_kernel_work_bytes(job->len), GFP_KERNEL);
+	if (job->work)
+		return job;
+	kfree(job);
+	return NULL;
 }
 
 static int write_image(struct moat_job *job)
@@ -90,9 +114,11 @@ static int write_image(struct moat_job *job)
 	int err;
 
 	job->nr_probe = 0;
-	err = moat_emit(&job->jit, job->rw, (unsigned long)job->image, job->jit.bytes);
+	err = moat_emit(job->jit, job->rw, (unsigned long)job->image, job->jit->bytes);
 	if (!err)
 		err = job->err;
+	if (!err && job->domain)
+		err = moat_domain_placed(job->domain, job->image);
 	/* An entry that was never filled would send the search for a fault's handler astray. */
 	if (!err && job->nr_probe != job->prog->aux->num_exentries)
 		err = -EFAULT;
@@ -102,8 +128,10 @@ static int write_image(struct moat_job *job)
 /* Decode, plan, place, write.  On error nothing is left but the job. */
 static int first_pass(struct moat_job *job)
 {
-	int err = moat_plan(&job->jit, job->prog->insnsi, job->prog->len, &job->opt, job->work);
+	int err = 0;
 
+	if (!job->domain)
+		err = moat_plan(job->jit, job->insn, job->len, &job->opt, job->work);
 	if (!err)
 		err = moat_machine_place(job);
 	if (err)
@@ -129,14 +157,18 @@ static int second_pass(struct moat_job *job)
 
 static void fill_line_info(struct moat_job *job)
 {
-	const struct moat_slot *slot = job->jit.slot;
+	const struct moat_slot *slot = job->jit->slot;
 	u32 *ends, i, len = job->prog->len;
 
 	if (!job->prog->aux->jited_linfo)
 		return;
+	if (job->domain)
+		moat_domain_lines(job->domain, job->prog->aux);
+	if (job->prog->aux->moat)
+		return;
 	/* Each entry is written where only slots that were read before lie: ends[i] lies below slot[i + 1]. */
 	BUILD_BUG_ON(sizeof(*ends) > sizeof(*slot));
-	ends = (u32 *)job->jit.slot;
+	ends = (u32 *)job->jit->slot;
 	for (i = 0; i < len; i++) {
 		u32 end = slot[i + 1].start;
 
@@ -152,7 +184,7 @@ static int publish(struct moat_job *job, bool last)
 	int err = 0;
 
 	if (last && bpf_jit_enable > 1)
-		bpf_jit_dump(prog->len, job->jit.text_bytes, job->final + 1, job->rw);
+		bpf_jit_dump(prog->len, job->jit->text_bytes, job->final + 1, job->rw);
 	if (last)
 		err = moat_machine_finish(job);
 	if (err)
@@ -161,7 +193,7 @@ static int publish(struct moat_job *job, bool last)
 		moat_machine_link(prog);
 	prog->bpf_func = (void *)job->image;
 	prog->jited = 1;
-	prog->jited_len = job->jit.text_bytes;
+	prog->jited_len = job->jit->text_bytes;
 	return 0;
 }
 
@@ -201,7 +233,8 @@ static enum moat_outcome compile(struct bpf_prog *prog)
 /* Moat's answer to bpf_int_jit_compile(): blind constants where that is asked for, compile, keep one of the two. */
 static struct bpf_prog *moat_compile(struct bpf_prog *prog, enum moat_outcome *outcome)
 {
-	struct bpf_prog *blind = bpf_jit_blind_constants(prog), *kept;
+	/* The image of an isolated program is made from its own copy of the instructions. */
+	struct bpf_prog *blind = prog->aux->moat ? prog : bpf_jit_blind_constants(prog), *kept;
 
 	*outcome = MOAT_REFUSED;
 	if (IS_ERR(blind))
@@ -227,8 +260,10 @@ static struct bpf_prog *stock_compile(struct bpf_prog *prog, enum moat_outcome *
 /* A program whose compilation has begun is finished by the emitter that began it. */
 static enum bpf_moat_mode mode_for(const struct bpf_prog *prog)
 {
+	if (prog->aux->moat)
+		return BPF_MOAT_BASEREG;
 	if (!prog->aux->jit_data)
-		return moat_current_mode();
+		return moat_current_mode() == BPF_MOAT_STOCK ? BPF_MOAT_STOCK : BPF_MOAT_NONE;
 	return job_of(prog) ? BPF_MOAT_NONE : BPF_MOAT_STOCK;
 }
 

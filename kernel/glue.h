@@ -13,6 +13,7 @@
 enum bpf_moat_mode {
 	BPF_MOAT_NONE,		/* Moat's emitters, nothing isolated */
 	BPF_MOAT_STOCK,		/* the architecture's own JIT */
+	BPF_MOAT_BASEREG,	/* isolated by base registers */
 	NR_BPF_MOAT_MODES,
 };
 
@@ -25,8 +26,12 @@ struct moat_job {
 	struct bpf_prog *prog;
 	struct moat_options opt;
 	struct moat_kernel kernel;
-	struct moat jit;
-	void *work;		/* jit's workspace */
+	const struct bpf_insn *insn;	/* what is compiled */
+	u32 len;
+	struct moat_domain *domain;	/* of an isolated program, whose image is planned already; or NULL */
+	struct moat *jit;	/* &own, or the domain's */
+	struct moat own;
+	void *work;		/* own's workspace */
 	bool final;		/* all functions of the program have their addresses */
 	int err;		/* first error of a callback */
 	u32 nr_probe;		/* entries of the exception table so far in this pass */
@@ -44,9 +49,9 @@ static inline void moat_job_error(struct moat_job *job, int err)
 }
 
 /* x86.c, arm64.c: fill what the machine decides: backend, features, mitigations, callbacks. */
-void moat_machine_options(struct moat_job *job);
+void moat_machine_options(struct moat_options *opt, struct moat_kernel *k);
 
-/* Allocate image, rw and the exception table for jit.bytes bytes of code.  0 or -ENOMEM. */
+/* Allocate image, rw and the exception table for jit->bytes bytes of code.  0 or -ENOMEM. */
 int moat_machine_place(struct moat_job *job);
 
 /* The image is complete: make it executable.  0, or an error, and then the image is gone. */

@@ -58,7 +58,7 @@ put kernel/bpf_moat.h include/linux/bpf_moat.h
 	for file in jit/*.[ch] arch-x86/*.[ch] arch-arm64/*.[ch] verifier-ext/*.[ch] include/moat/*.h sources.mk; do
 		[ ! -e "$file" ] || echo "$file $file"
 	done
-	for file in kernel/Kconfig kernel/Kbuild kernel/*.[ch]; do
+	for file in kernel/Kconfig kernel/Kbuild kernel/*.[chS]; do
 		[ "$file" = kernel/bpf_moat.h ] || echo "$file ${file#kernel/}"
 	done
 } >"$said"
@@ -66,6 +66,6 @@ while read -r file target; do
 	put "$file" "$moat/$target"
 done <"$said"
 # What is no source any more must not be compiled by a tree that has it from before.
-find "$tree/$moat" -type f \( -name '*.[ch]' -o -name sources.mk \) ! -name '*.mod.c' -printf '%P\n' | while read -r old; do
+find "$tree/$moat" -type f \( -name '*.[chS]' -o -name sources.mk \) ! -name '*.mod.c' -printf '%P\n' | while read -r old; do
 	grep -q " $old\$" "$said" || rm "$tree/$moat/$old"
 done

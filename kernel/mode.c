@@ -6,20 +6,23 @@
 #include <linux/capability.h>
 #include <linux/debugfs.h>
 #include <linux/init.h>
+#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
+#include "domain.h"
 #include "glue.h"
 
 static const char * const mode_name[NR_BPF_MOAT_MODES] = {
 	[BPF_MOAT_NONE] = "none",
 	[BPF_MOAT_STOCK] = "stock",
+	[BPF_MOAT_BASEREG] = "basereg",
 };
 
 #ifdef CONFIG_BPF_JIT_MOAT_KEEP_STOCK
-#define MODE_WORDS	"none, stock"
+#define MODE_WORDS	"none, basereg, stock"
 #else
-#define MODE_WORDS	"none"
+#define MODE_WORDS	"none, basereg"
 #endif
 
 static enum bpf_moat_mode current_mode __read_mostly = BPF_MOAT_NONE;
@@ -38,14 +41,42 @@ enum bpf_moat_mode moat_current_mode(void)
 /* 0; -EINVAL: there is no such mode; -EOPNOTSUPP: this kernel was built without it. */
 static int set_mode(const char *name)
 {
-	int mode = match_string(mode_name, NR_BPF_MOAT_MODES, name);
+	int mode = match_string(mode_name, NR_BPF_MOAT_MODES, name), err;
 
 	if (mode < 0)
 		return mode;
 	if (mode == BPF_MOAT_STOCK && !IS_ENABLED(CONFIG_BPF_JIT_MOAT_KEEP_STOCK))
 		return -EOPNOTSUPP;
-	WRITE_ONCE(current_mode, mode);
+	err = mode == BPF_MOAT_BASEREG && system_state >= SYSTEM_RUNNING ? moat_heap_init() : 0;
+	if (!err)
+		WRITE_ONCE(current_mode, mode);
+	return err;
+}
+
+/* The boot parameter is read before there is memory to reserve. */
+static int __init make_heap(void)
+{
+	int err = moat_current_mode() == BPF_MOAT_BASEREG ? moat_heap_init() : 0;
+
+	if (err) {
+		pr_err("no heap: error %d; programs are not isolated\n", err);
+		WRITE_ONCE(current_mode, BPF_MOAT_NONE);
+	}
 	return 0;
+}
+core_initcall(make_heap);
+
+bool moat_maps_isolated(void)
+{
+	return moat_current_mode() == BPF_MOAT_BASEREG && moat_heap_base;
+}
+
+/* What has no isolated form is refused, or runs without isolation: sysctl net.core.bpf_moat_permissive. */
+static u8 permissive;
+
+bool moat_permissive(void)
+{
+	return READ_ONCE(permissive);
 }
 
 static int __init __maybe_unused boot_mode(char *name)
@@ -91,6 +122,54 @@ static int stats_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
+/* Domains ----------------------------------------------------------------- */
+
+static LIST_HEAD(domains);
+static DEFINE_MUTEX(domains_lock);
+
+void moat_remember_domain(struct moat_domain *d)
+{
+	mutex_lock(&domains_lock);
+	list_add_tail(&d->list, &domains);
+	mutex_unlock(&domains_lock);
+}
+
+void moat_forget_domain(struct moat_domain *d)
+{
+	mutex_lock(&domains_lock);
+	list_del_init(&d->list);
+	mutex_unlock(&domains_lock);
+}
+
+/* One line for each isolated program. */
+static int domains_show(struct seq_file *s, void *unused)
+{
+	struct moat_domain *d;
+
+	seq_printf(s, "%-16s %5s %8s %8s %6s %6s %10s %10s\n", "name", "type", "insns", "bytes", "maps", "slots",
+		   "faults", "refused");
+	mutex_lock(&domains_lock);
+	list_for_each_entry(d, &domains, list)
+		seq_printf(s, "%-16s %5u %8u %8u %6u %6u %10lld %10lld\n", d->name[0] ? d->name : "-", d->type,
+			   d->len, d->jit.bytes, d->nr_map, d->nr_slot, (long long)atomic64_read(&d->faults),
+			   (long long)atomic64_read(&d->runs_refused));
+	mutex_unlock(&domains_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(domains);
+
+static int memory_show(struct seq_file *s, void *unused)
+{
+	u64 pages, cages;
+
+	moat_memory_stats(&pages, &cages);
+	seq_printf(s, "heap_pages %llu\ncages %llu\n", pages, cages);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(memory);
+
+/* The sysctl ---------------------------------------------------------------- */
+
 static int mode_handler(struct ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos)
 {
 	char name[16];
@@ -104,18 +183,38 @@ static int mode_handler(struct ctl_table *table, int write, void *buffer, size_t
 	return err || !write ? err : set_mode(name);
 }
 
+static int permissive_handler(struct ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	if (write && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return proc_dou8vec_minmax(table, write, buffer, lenp, ppos);
+}
+
 static struct ctl_table mode_table[] = {
 	{
 		.procname = "bpf_moat",
 		.mode = 0644,
 		.proc_handler = mode_handler,
 	},
+	{
+		.procname = "bpf_moat_permissive",
+		.data = &permissive,
+		.maxlen = sizeof(permissive),
+		.mode = 0644,
+		.proc_handler = permissive_handler,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = SYSCTL_ONE,
+	},
 	{ }
 };
 
 static int __init moat_init(void)
 {
-	debugfs_create_file("stats", 0444, debugfs_create_dir("moat", NULL), NULL, &stats_fops);
+	struct dentry *dir = debugfs_create_dir("moat", NULL);
+
+	debugfs_create_file("stats", 0444, dir, NULL, &stats_fops);
+	debugfs_create_file("domains", 0400, dir, NULL, &domains_fops);
+	debugfs_create_file("memory", 0444, dir, NULL, &memory_fops);
 	if (IS_ENABLED(CONFIG_SYSCTL) && !register_net_sysctl(&init_net, "net/core", mode_table))
 		pr_warn("no memory for net.core.bpf_moat\n");
 	return 0;

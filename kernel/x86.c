@@ -69,7 +69,7 @@ static void poke(void *arg, u32 index, u32 bypass, u32 target)
 	desc->tailcall_bypass = job->image + bypass;
 	desc->tailcall_target = job->image + target;
 	desc->bypass_addr = job->image + target + 5;
-	desc->adj_off = job->jit.tail_entry;
+	desc->adj_off = job->jit->tail_entry;
 }
 
 /* Spectre v2, SLS and ITS: how an image may return and jump indirectly, as the kernel decided at boot. */
@@ -98,17 +98,15 @@ static void history_options(struct moat_kernel *k)
 			   cpu_feature_enabled(X86_FEATURE_CLEAR_BHB_HW);
 }
 
-void moat_machine_options(struct moat_job *job)
+void moat_machine_options(struct moat_options *opt, struct moat_kernel *k)
 {
-	struct moat_kernel *k = &job->kernel;
-
-	job->opt.arch = &x64_arch;
+	opt->arch = &x64_arch;
 	if (boot_cpu_has(X86_FEATURE_BMI2))
-		job->opt.cpu |= X64_BMI2;
+		opt->cpu |= X64_BMI2;
 	if (boot_cpu_has(X86_FEATURE_MOVBE))
-		job->opt.cpu |= X64_MOVBE;
+		opt->cpu |= X64_MOVBE;
 	if (IS_ENABLED(CONFIG_X86_KERNEL_IBT))
-		job->opt.cpu |= X64_IBT;
+		opt->cpu |= X64_IBT;
 	branch_options(k);
 	history_options(k);
 	k->probe_limit = TASK_SIZE_MAX + PAGE_SIZE;
@@ -125,7 +123,7 @@ int moat_machine_place(struct moat_job *job)
 {
 	struct bpf_prog_aux *aux = job->prog->aux;
 	u32 align = __alignof__(struct exception_table_entry);
-	u32 table_at = round_up(job->jit.bytes, align);
+	u32 table_at = round_up(job->jit->bytes, align);
 
 	job->header = bpf_jit_binary_pack_alloc(table_at + aux->num_exentries * sizeof(*aux->extable),
 						&job->image, align, &job->rw_header, &job->rw, fill_hole,

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Domains: made of programs that the verifier has accepted, and given up with them. */
+#include <linux/btf.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include "domain.h"
+#include "glue.h"
+
+int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...)
+{
+	char text[160];
+	va_list args;
+
+	va_start(args, fmt);
+	vscnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	bpf_log(&env->log, "moat: %s\n", text);
+	return err;
+}
+
+/* The core's messages, while the program is planned. */
+static void say(void *arg, const char *text)
+{
+	bpf_log(arg, "moat: %s\n", text);
+}
+
+/* Instructions ------------------------------------------------------------ */
+
+/* An address in the values of a map becomes its offset in the heap. */
+static int value_address(struct bpf_verifier_env *env, u32 i, struct bpf_insn *insn)
+{
+	const struct bpf_insn_aux_data *aux = &env->insn_aux_data[i];
+	const struct bpf_map *map = env->used_maps[aux->map_index];
+	u64 address;
+
+	if (!map->moat || !map->ops->map_direct_value_addr)
+		return moat_refuse(env, -EOPNOTSUPP, "insn %u: map '%s' has no isolated values", i, map->name);
+	if (map->ops->map_direct_value_addr(map, &address, aux->map_off))
+		return -EINVAL;
+	insn[0].imm = (u32)address;
+	insn[1].imm = 0;
+	insn->src_reg = 0;
+	return 0;
+}
+
+/* What a wide load names, in terms of the domain. */
+static int wide(struct bpf_verifier_env *env, u32 i, struct bpf_insn *insn)
+{
+	switch (insn->src_reg) {
+	case 0:
+	case BPF_PSEUDO_FUNC:
+		return 0;
+	case BPF_PSEUDO_MAP_FD:
+	case BPF_PSEUDO_MAP_IDX:
+		insn[0].imm = 1 + env->insn_aux_data[i].map_index;
+		insn[1].imm = 0;
+		insn->src_reg = 0;
+		return 0;
+	case BPF_PSEUDO_MAP_VALUE:
+	case BPF_PSEUDO_MAP_IDX_VALUE:
+		return value_address(env, i, insn);
+	default:
+		return moat_refuse(env, -EOPNOTSUPP, "insn %u: a variable of the kernel has no isolated form", i);
+	}
+}
+
+static int copy_insns(struct moat_domain *d, struct bpf_verifier_env *env)
+{
+	u32 i;
+	int err = 0;
+
+	d->len = env->prog->len;
+	d->insn = kvmalloc_array(d->len, sizeof(*d->insn), GFP_KERNEL_ACCOUNT);
+	if (!d->insn)
+		return -ENOMEM;
+	memcpy(d->insn, env->prog->insnsi, d->len * sizeof(*d->insn));
+	for (i = 0; !err && i < d->len; i++)
+		if (d->insn[i].code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			err = wide(env, i, &d->insn[i]);
+			i++;
+		}
+	return err;
+}
+
+/* The kernel counts lines by instructions that it will have rewritten. */
+static int copy_lines(struct moat_domain *d, const struct bpf_prog_aux *aux)
+{
+	u32 i;
+
+	d->line_at = kvmalloc_array(aux->nr_linfo, sizeof(*d->line_at), GFP_KERNEL_ACCOUNT);
+	if (aux->nr_linfo && !d->line_at)
+		return -ENOMEM;
+	d->nr_line = aux->nr_linfo;
+	for (i = 0; i < d->nr_line; i++)
+		d->line_at[i] = min(aux->linfo[i].insn_off, d->len);
+	return 0;
+}
+
+/* Memory ------------------------------------------------------------------ */
+
+static int take_maps(struct moat_domain *d, struct bpf_verifier_env *env)
+{
+	u32 i;
+	int err = 0;
+
+	d->map = kmemdup(env->used_maps, env->used_map_cnt * sizeof(*d->map), GFP_KERNEL_ACCOUNT);
+	if (env->used_map_cnt && !d->map)
+		return -ENOMEM;
+	d->nr_map = env->used_map_cnt;
+	for (i = 0; !err && i < d->nr_map; i++) {
+		struct bpf_map *map = d->map[i];
+
+		if (map->map_flags & BPF_F_WRONLY_PROG)
+			return moat_refuse(env, -EOPNOTSUPP, "map '%s' can only be written, which a page cannot say",
+					   map->name);
+		if (map->moat)
+			err = moat_cage_grant(&d->cage, map->moat, !(map->map_flags & BPF_F_RDONLY_PROG));
+	}
+	return err;
+}
+
+static int make_slots(struct moat_domain *d)
+{
+	d->nr_slot = num_possible_cpus() * MOAT_SLOTS_PER_CPU;
+	d->slot_bytes = PAGE_ALIGN(MOAT_SLOT_PACKET + moat_view_packet_bytes(d));
+	d->slot_used = bitmap_zalloc(d->nr_slot, GFP_KERNEL_ACCOUNT);
+	if (!d->slot_used)
+		return -ENOMEM;
+	d->slots = moat_values_alloc(0, (u64)d->nr_slot * d->slot_bytes, NUMA_NO_NODE);
+	if (IS_ERR(d->slots)) {
+		int err = PTR_ERR(d->slots);
+
+		d->slots = NULL;
+		return err;
+	}
+	return moat_cage_grant(&d->cage, d->slots, true);
+}
+
+/* Domains ----------------------------------------------------------------- */
+
+static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
+{
+	int err;
+
+	d->kernel.run = (unsigned long)moat_domain_run;
+	d->kernel.domain = (unsigned long)d;
+	d->opt.mode = MOAT_MODE_BASEREG;
+	d->opt.form = MOAT_BASE_REGISTER;
+	d->opt.entry_args = 1;
+	d->opt.kernel = &d->kernel;
+	d->opt.arg = d;
+	d->opt.log = (struct moat_log){ .line = say, .arg = &env->log };
+	moat_machine_options(&d->opt, &d->kernel);
+	err = moat_gates_plan(d, env);
+	if (err)
+		return err;
+	d->work = kvzalloc(moat_work_bytes(d->len), GFP_KERNEL_ACCOUNT);
+	if (!d->work)
+		return -ENOMEM;
+	err = moat_plan(&d->jit, d->insn, d->len, &d->opt, d->work);
+	/* The verifier's log ends with this call. */
+	d->opt.log = (struct moat_log){ };
+	return err;
+}
+
+static void free_domain(struct moat_domain *d)
+{
+	moat_forget_domain(d);
+	moat_gates_free(d);
+	moat_view_free(d);
+	if (d->cage.area)
+		moat_cage_destroy(&d->cage);
+	if (d->slots)
+		moat_values_put(d->slots);
+	bitmap_free(d->slot_used);
+	kvfree(d->work);
+	kvfree(d->insn);
+	kvfree(d->line_at);
+	kfree(d->map);
+	kfree(d);
+}
+
+static int fill_domain(struct moat_domain *d, struct bpf_verifier_env *env)
+{
+	int err;
+
+	err = copy_insns(d, env);
+	if (!err)
+		err = copy_lines(d, env->prog->aux);
+	if (!err)
+		err = moat_cage_init(&d->cage);
+	if (!err)
+		err = take_maps(d, env);
+	if (!err)
+		err = moat_view_plan(d, env);
+	if (!err)
+		err = make_slots(d);
+	if (!err)
+		err = plan(d, env);
+	return err;
+}
+
+static struct moat_domain *make_domain(struct bpf_verifier_env *env)
+{
+	struct bpf_prog *prog = env->prog;
+	struct moat_domain *d;
+	int err;
+
+	if (!prog->jit_requested)
+		return ERR_PTR(moat_refuse(env, -EOPNOTSUPP, "the JIT is off: net.core.bpf_jit_enable"));
+	if (prog->aux->sleepable)
+		return ERR_PTR(moat_refuse(env, -EOPNOTSUPP, "programs that may sleep have no isolated form"));
+	d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
+	if (!d)
+		return ERR_PTR(-ENOMEM);
+	d->type = prog->type;
+	d->attach = prog->expected_attach_type;
+	strscpy(d->name, prog->aux->name, sizeof(d->name));
+	INIT_LIST_HEAD(&d->list);
+	ratelimit_state_init(&d->limit, 60 * HZ, 1);
+	ratelimit_set_flags(&d->limit, RATELIMIT_MSG_ON_RELEASE);
+	err = fill_domain(d, env);
+	if (!err)
+		return d;
+	free_domain(d);
+	return ERR_PTR(err);
+}
+
+int moat_domain_placed(struct moat_domain *d, u8 *image)
+{
+	d->image = image;
+	d->entry = d->jit.entry;
+	return d->gate ? 0 : moat_gates_make(d);
+}
+
+void moat_domain_lines(const struct moat_domain *d, struct bpf_prog_aux *aux)
+{
+	u32 i, n = min(aux->nr_linfo, d->nr_line);
+
+	for (i = 0; i < n; i++)
+		aux->jited_linfo[i] = d->image + d->jit.slot[d->line_at[i]].start;
+}
+
+/* The kernel's hooks ------------------------------------------------------ */
+
+int bpf_moat_verified(struct bpf_verifier_env *env)
+{
+	struct moat_domain *d;
+
+	if (!moat_maps_isolated() || bpf_prog_is_dev_bound(env->prog->aux))
+		return 0;
+	d = make_domain(env);
+	if (IS_ERR(d)) {
+		if (PTR_ERR(d) != -EOPNOTSUPP || !moat_permissive())
+			return PTR_ERR(d);
+		bpf_log(&env->log, "moat: the program runs without isolation, as the policy is permissive\n");
+		return 0;
+	}
+	env->prog->aux->moat = d;
+	moat_remember_domain(d);
+	return 0;
+}
+
+bool bpf_moat_isolated(const struct bpf_prog_aux *aux)
+{
+	return aux->moat;
+}
+
+void bpf_moat_share(struct bpf_prog_aux *func, const struct bpf_prog_aux *main)
+{
+	func->moat = main->moat;
+}
+
+void bpf_moat_free(struct bpf_prog_aux *aux)
+{
+	if (aux->moat)
+		free_domain(aux->moat);
+	aux->moat = NULL;
+}
