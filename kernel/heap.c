@@ -32,7 +32,8 @@ u64 moat_heap_pages(void)
 	return atomic64_read(&nr_backed);
 }
 
-int moat_heap_init(void)
+/* With used_lock held. */
+static int make_heap(void)
 {
 	unsigned long *bits = kvcalloc(BITS_TO_LONGS(HEAP_PAGES), sizeof(long), GFP_KERNEL);
 	struct vm_struct *area;
@@ -48,6 +49,16 @@ int moat_heap_init(void)
 	used = bits;
 	moat_heap_base = base;
 	return 0;
+}
+
+int moat_heap_init(void)
+{
+	int err;
+
+	mutex_lock(&used_lock);
+	err = moat_heap_base ? 0 : make_heap();
+	mutex_unlock(&used_lock);
+	return err;
 }
 
 /*

@@ -59,6 +59,11 @@ void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, in
 	return *v ? (*v)->base : NULL;
 }
 
+void *bpf_moat_values_start(const struct bpf_moat_values *v)
+{
+	return moat_host(v->start);
+}
+
 void bpf_moat_values_put(struct bpf_moat_values *v)
 {
 	moat_values_put(v);
