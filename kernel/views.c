@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a program sees of its context: a view in its slot, in the layout of the UAPI.
+ *
+ * Contexts that the kernel converts come by fields (fields.c), others are
+ * copied, and packets too (packet.c).  Helpers work on the host's own, so the
+ * views are written back before a helper that looks there, and filled again after it.
+ */
+#include <linux/filter.h>
+#include <linux/ptrace.h>
+#include <linux/slab.h>
+#include "view.h"
+
+#define ALL_OF_SLOT	MOAT_SLOT_CTX_BYTES
+
+/*
+ * The program types that have views.  A flat context is copied from @flat on,
+ * never more than @flat_end bytes of it, whatever the verifier says.
+ *
+ * Arguments of raw tracepoints, and registers, are kernel addresses for the
+ * most part.  Tracing programs are loaded by those who may read kernel memory
+ * and hand them to bpf_probe_read_kernel(): they are allowed to see them, for now.
+ */
+static const struct view_type {
+	bool known;
+	u8 packet;		/* enum moat_packet_kind */
+	u16 flat, flat_end;	/* flat_end 0: the kernel converts it */
+} types[] = {
+	[BPF_PROG_TYPE_SOCKET_FILTER]	= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_SCHED_CLS]	= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_SCHED_ACT]	= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_CGROUP_SKB]	= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_LWT_IN]		= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_LWT_OUT]		= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_LWT_XMIT]	= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_LWT_SEG6LOCAL]	= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_XDP]		= { true, MOAT_PACKET_XDP },
+	[BPF_PROG_TYPE_PERF_EVENT]	= { true },
+	/* The first word is where the kernel keeps its pointer to the registers. */
+	[BPF_PROG_TYPE_TRACEPOINT]	= { true, .flat = sizeof(void *), .flat_end = ALL_OF_SLOT },
+	[BPF_PROG_TYPE_RAW_TRACEPOINT]	= { true, .flat_end = MAX_BPF_FUNC_ARGS * sizeof(u64) },
+	[BPF_PROG_TYPE_KPROBE]		= { true, .flat_end = sizeof(struct pt_regs) },
+};
+
+static const char *type_name(enum bpf_prog_type type)
+{
+#define BPF_PROG_TYPE(id, name, ...)	[id] = #name,
+#define BPF_MAP_TYPE(...)
+#define BPF_LINK_TYPE(...)
+	static const char * const names[] = {
+#include <linux/bpf_types.h>
+	};
+#undef BPF_PROG_TYPE
+#undef BPF_MAP_TYPE
+#undef BPF_LINK_TYPE
+	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
+}
+
+/* Planning ----------------------------------------------------------------- */
+
+static int plan_flat(struct moat_view *v, const struct view_type *t, struct bpf_verifier_env *env)
+{
+	u32 end = env->prog->aux->max_ctx_offset;
+
+	if (end > t->flat_end)
+		return moat_refuse(env, -EOPNOTSUPP, "context offset %u is out of its view's reach\n", end - 1);
+	/* Attaching compares with the same end, so each context that comes has as many bytes. */
+	v->flat = t->flat;
+	v->flat_end = max_t(u32, end, t->flat);
+	return 0;
+}
+
+static int plan_fields(struct moat_view *v, const struct view_type *t, struct bpf_verifier_env *env)
+{
+	struct moat_fields *f = kzalloc(sizeof(*f), GFP_KERNEL);
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	f->env = env;
+	err = moat_fields_find(f);
+	v->meta = f->meta;
+	if (!err && f->data)
+		err = moat_packet_plan(v, t->packet, env);
+	if (!err)
+		err = moat_fields_make(f, v);
+	kfree(f);
+	return err;
+}
+
+int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
+{
+	enum bpf_prog_type type = env->prog->type;
+	const struct view_type *t = type < ARRAY_SIZE(types) && types[type].known ? &types[type] : NULL;
+
+	if (!t)
+		return moat_refuse(env, -EOPNOTSUPP, "programs of type %u (%s) have no isolated form\n", type, type_name(type));
+	if (bpf_prog_is_dev_bound(env->prog->aux))
+		return moat_refuse(env, -EOPNOTSUPP, "offloaded programs have no isolated form\n");
+	if (!t->flat_end != !!env->ops->convert_ctx_access)
+		return moat_refuse(env, -EOPNOTSUPP, "the context of type %u (%s) is not what it was\n", type, type_name(type));
+	d->view = kzalloc(sizeof(*d->view), GFP_KERNEL_ACCOUNT);
+	if (!d->view)
+		return -ENOMEM;
+	return t->flat_end ? plan_flat(d->view, t, env) : plan_fields(d->view, t, env);
+}
+
+static void free_code(struct bpf_prog *code)
+{
+	if (code)
+		bpf_prog_free(code);
+}
+
+void moat_view_free(struct moat_domain *d)
+{
+	if (!d->view)
+		return;
+	free_code(d->view->load);
+	free_code(d->view->store);
+	free_code(d->view->prologue);
+	kfree(d->view);
+	d->view = NULL;
+}
+
+/* Runs --------------------------------------------------------------------- */
+
+static void fill(struct moat_run *run)
+{
+	const struct moat_view *v = run->domain->view;
+	void *view = moat_run_ctx_view(run);
+
+	if (v->flat_end)
+		memcpy(view + v->flat, run->ctx + v->flat, v->flat_end - v->flat);
+	if (v->load)
+		moat_view_call(v->load, run->ctx, view);
+	if (v->packet)
+		moat_packet_fill(run);
+}
+
+static void flush(struct moat_run *run)
+{
+	const struct moat_view *v = run->domain->view;
+
+	if (v->store)
+		moat_view_call(v->store, run->ctx, moat_run_ctx_view(run));
+	if (v->packet)
+		moat_packet_flush(run);
+}
+
+bool moat_view_enter(struct moat_run *run, u64 *r0)
+{
+	const struct moat_view *v = run->domain->view;
+
+	if (v->prologue) {
+		u32 verdict = moat_view_call(v->prologue, run->ctx, NULL);
+
+		if (verdict != MOAT_PROLOGUE_DONE) {
+			*r0 = verdict;
+			return false;
+		}
+	}
+	fill(run);
+	return true;
+}
+
+void moat_view_leave(struct moat_run *run)
+{
+	flush(run);
+}
+
+void moat_view_before_call(struct moat_run *run)
+{
+	flush(run);
+}
+
+/* Helpers change what programs see of a context and of a packet even where they move nothing, so the view is filled in any case. */
+void moat_view_after_call(struct moat_run *run, bool moves)
+{
+	fill(run);
+}
