@@ -48,6 +48,8 @@ const struct moat_arch a64_arch = {
 	.choose = choose,
 	.stub = a64_stub,
 	.behind = a64_plt,
+	.pads = A64_BTI,
+	.signs = A64_PAC,
 	.forbidden = forbidden,
 	.walker = &a64_walker,
 };

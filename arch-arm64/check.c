@@ -36,7 +36,7 @@ static bool mem(struct moat_walk *w, const struct ins *in)
 static bool is_trap(struct moat_walk *w, s64 to)
 {
 	if (!moat_is_start(w, to) || a64_check_word(w->c, to) != TRAP)
-		return moat_refuse(w, "a check does not lead to a trap");
+		return moat_reject(w, "a check does not lead to a trap");
 	w->map[to / 4] |= WALK_SEEN;
 	return true;
 }
@@ -49,10 +49,10 @@ static bool trap_if(struct moat_walk *w, const struct ins *in, u32 cond)
 	if (in->kind == I_BRANCH && in->shift == cond)
 		return is_trap(w, in->to);
 	if (in->kind != I_BRANCH || in->shift != (cond ^ 1) || in->to != (s64)w->at + 8 || w->next >= w->c->bytes)
-		return moat_refuse(w, "a pattern (gate, fuel) does not go on as it must");
+		return moat_reject(w, "a pattern (gate, fuel) does not go on as it must");
 	a64_check_decode(a64_check_word(w->c, w->next), w->next, &jump);
 	if (jump.kind != I_JUMP || !is_trap(w, jump.to))
-		return moat_refuse(w, "a check does not lead to a trap");
+		return moat_reject(w, "a check does not lead to a trap");
 	w->map[w->next / 4] |= WALK_SEEN;
 	moat_flow(w, in->to);
 	return false;
@@ -76,7 +76,7 @@ static bool compared(struct moat_walk *w, const struct ins *in)
 	if (in->kind == I_SUBS && in->is64 && in->rn == reg && in->rd == REG_31 && !in->shift && in->rm == REG_TMP2 &&
 	    w->s.holds[REG_TMP2] == H_CONST && w->value[REG_TMP2] == value)
 		return true;
-	return moat_refuse(w, "a pattern (gate, fuel) does not go on as it must");
+	return moat_reject(w, "a pattern (gate, fuel) does not go on as it must");
 }
 
 /* The instruction that must follow, does it? */
@@ -95,7 +95,7 @@ static bool expected(struct moat_walk *w, const struct ins *in)
 	case X_BARRIER:
 		if (w->gate_reg != REG_31)
 			w->s.expect = X_COMPARE;
-		return in->kind == I_BARRIER || moat_refuse(w, "no barrier behind a change of rights");
+		return in->kind == I_BARRIER || moat_reject(w, "no barrier behind a change of rights");
 	case X_IF_CALLER:
 		if (in->kind != I_BRANCH || in->shift != 0)	/* eq */
 			break;
@@ -104,7 +104,7 @@ static bool expected(struct moat_walk *w, const struct ins *in)
 		w->s.fix.rights = MOAT_OF_HOST;
 		return true;
 	}
-	return moat_refuse(w, "a pattern (gate, fuel) does not go on as it must");
+	return moat_reject(w, "a pattern (gate, fuel) does not go on as it must");
 }
 
 static bool test(struct moat_walk *w, const struct ins *in)
@@ -119,7 +119,7 @@ static bool test(struct moat_walk *w, const struct ins *in)
 static bool adr(struct moat_walk *w, const struct ins *in)
 {
 	if (!w->gates || !(in->writes & REGS(9, 11)))
-		return moat_refuse(w, "an address in the code that is no table of returns");
+		return moat_reject(w, "an address in the code that is no table of returns");
 	return a64_check_hold(w, in->rd, H_TABLE, (u32)in->to);
 }
 
@@ -160,7 +160,7 @@ static bool execute(struct moat_walk *w, const struct ins *in)
 	case I_BARRIER:
 	case I_NOP:	return true;
 	case I_TRAP:	return false;
-	default:	return moat_refuse(w, "an instruction that is not known");
+	default:	return moat_reject(w, "an instruction that is not known");
 	}
 }
 
@@ -184,7 +184,7 @@ static bool scan(struct moat_walk *w, u32 *next)
 		w->written |= in.writes;
 	switch (in.kind) {
 	case I_BAD:
-		return moat_refuse(w, "an instruction that is not known");
+		return moat_reject(w, "an instruction that is not known");
 	case I_JUMP:
 	case I_CALL:
 	case I_BRANCH:
@@ -192,7 +192,7 @@ static bool scan(struct moat_walk *w, u32 *next)
 		return moat_target(w, in.to);
 	case I_CALL_REG:
 		if (w->nr_call == w->max_call)
-			return moat_refuse(w, "too many calls");
+			return moat_reject(w, "too many calls");
 		w->call[w->nr_call++] = w->at;
 	}
 	return true;
@@ -213,8 +213,10 @@ static void enter(struct moat_walk *w, bool callback)
 	if (callback)
 		h[2] = h[4] = H_ANY;
 	w->s.fix.rights = w->gates && w->c->gate == MOAT_GATE_RIGHTS ? MOAT_OF_CALLER : MOAT_OF_HOST;
+	a64_check_pad(w);
 }
 
 const struct moat_walker a64_walker = {
 	.shift = 2, .off_reg = REG_TMP, .frame_reg = REG_FRAME, .scan = scan, .step = step, .enter = enter,
+	.stub = a64_check_stub,
 };

@@ -10,7 +10,7 @@
 
 bool a64_check_may_write(struct moat_walk *w, u32 reg)
 {
-	return FREE & REG(reg) || moat_refuse(w, "a trusted register is written");
+	return FREE & REG(reg) || moat_reject(w, "a trusted register is written");
 }
 
 /* Addresses are the domain's to see where there is no base register. */
@@ -20,7 +20,7 @@ bool a64_check_may_read(struct moat_walk *w, u32 reg)
 
 	if (moat_plain(h) || w->lax || (!w->basereg && (h == H_STACK || h == H_FORGED)))
 		return true;
-	return moat_refuse(w, "a register is read that may hold what the host left in it");
+	return moat_reject(w, "a register is read that may hold what the host left in it");
 }
 
 /* The low half: of an address in the cage it is an offset. */
@@ -68,7 +68,7 @@ static bool may_hold(u32 to, u8 h)
 bool a64_check_hold(struct moat_walk *w, u32 to, u8 h, u64 value)
 {
 	if (!may_hold(to, h))
-		return moat_refuse(w, "a trusted register is written");
+		return moat_reject(w, "a trusted register is written");
 	w->s.holds[to] = h == H_OWN ? H_UNKNOWN : h;
 	w->value[to] = value;
 	return true;
@@ -97,13 +97,13 @@ static bool is_confined(const struct moat_walk *w, const struct ins *in)
 bool a64_check_memory(struct moat_walk *w, const struct ins *in)
 {
 	if (w->gates && w->s.fix.rights != MOAT_OF_DOMAIN)
-		return moat_refuse(w, "memory of the domain is touched with the host's rights");
+		return moat_reject(w, "memory of the domain is touched with the host's rights");
 	if (in->rn == REG_31 || (in->kind == I_MEM_UXTW && in->rm == REG_31))
-		return moat_refuse(w, "a memory operand that is not the domain's");
+		return moat_reject(w, "a memory operand that is not the domain's");
 	if (in->kind == I_MEM_UXTW && !a64_check_may_read_half(w, in->rm))
 		return false;
 	if (!w->basereg ? !a64_check_may_read(w, in->rn) : !is_confined(w, in))
-		return moat_refuse(w, "a memory operand that is not formed in the cage or the frame");
+		return moat_reject(w, "a memory operand that is not formed in the cage or the frame");
 	return a64_check_read_all(w, in->reads) &&
 	       a64_check_write_all(w, in->writes, in->is64 || in->access == 16 ? H_ANY : H_U32);
 }

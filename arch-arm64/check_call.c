@@ -32,7 +32,7 @@ static bool call_local(struct moat_walk *w, s64 to)
 	u32 r;
 
 	if (w->gates || s.level >= MAX_LEVEL)
-		return moat_refuse(w, w->gates ? "a call in a mode with gates" : "calls are nested too deeply");
+		return moat_reject(w, w->gates ? "a call in a mode with gates" : "calls are nested too deeply");
 	w->s.fix.local = 1;
 	w->s.fix.trusted = trusted(w);
 	w->s.fix.entry_moved = s.fix.moved;
@@ -70,13 +70,13 @@ static bool call_host(struct moat_walk *w, u32 reg)
 	u32 r;
 
 	if (w->s.holds[reg] != H_CONST)
-		return moat_refuse(w, "a call of an address that is not constant");
+		return moat_reject(w, "a call of an address that is not constant");
 	if (w->gates && w->s.fix.rights != MOAT_OF_HOST)
-		return moat_refuse(w, "a call of the host with the domain's rights");
+		return moat_reject(w, "a call of the host with the domain's rights");
 	if (w->s.holds[5] != H_FRAME)
-		return moat_refuse(w, "a call of the host without its frame");
+		return moat_reject(w, "a call of the host without its frame");
 	if (w->s.holds[REG_FUEL] == H_FUEL && !(w->s.slots & SLOT_FUEL))
-		return moat_refuse(w, "the host is not told how much fuel is left");
+		return moat_reject(w, "the host is not told how much fuel is left");
 	if (!args_ok(w) || !moat_call_allowed(w, address, site, &tail))
 		return false;
 	for (r = 0; r <= 17; r++)
@@ -96,7 +96,7 @@ static bool leave_function(struct moat_walk *w)
 	const struct moat_fixed *f = &w->s.fix;
 
 	if (f->moved != f->entry_moved || trusted(w) != f->trusted)
-		return moat_refuse(w, "a function returns with other trusted registers than it was called with");
+		return moat_reject(w, "a function returns with other trusted registers than it was called with");
 	return w->lax || a64_check_read_all(w, ARG_REGS | REG(REG_R0));
 }
 
@@ -107,17 +107,17 @@ static bool leave_image(struct moat_walk *w)
 	u32 r;
 
 	if (w->gates && w->s.fix.rights != (monitor ? MOAT_OF_HOST : MOAT_OF_CALLER))
-		return moat_refuse(w, "the image is left without the caller's rights");
+		return moat_reject(w, "the image is left without the caller's rights");
 	for (r = 19; r <= REG_FP && !w->lax; r++)
 		if (w->s.holds[r] != H_OWN)
-			return moat_refuse(w, "the image is left without a register of the caller's");
+			return moat_reject(w, "the image is left without a register of the caller's");
 	return true;
 }
 
 static bool return_by_table(struct moat_walk *w, u64 site)
 {
 	if (!w->gates || w->s.fix.rights != MOAT_OF_DOMAIN)
-		return moat_refuse(w, "a return of the program with the host's rights");
+		return moat_reject(w, "a return of the program with the host's rights");
 	moat_flow_table(w, site, site >> 32);
 	return false;
 }
@@ -128,10 +128,10 @@ bool a64_check_leave(struct moat_walk *w, const struct ins *in)
 
 	if (in->kind == I_JUMP_REG && in->rn != REG_31 && w->s.holds[in->rn] == H_RETURN_SITE)
 		return return_by_table(w, w->value[in->rn]);
-	if (in->kind == I_JUMP_REG && (in->rn != REG_CALL || w->s.holds[REG_CALL] != H_TARGET || f->local))
-		return moat_refuse(w, "an indirect jump that is neither a return nor a tail call");
+	if (in->kind == I_JUMP_REG && (in->rn != REG_CALL || w->s.holds[REG_CALL] != H_TARGET || f->local || w->c->kernel))
+		return moat_reject(w, "an indirect jump that is neither a return nor a tail call");
 	if (f->room || f->nr_saved || w->s.holds[REG_LINK] != H_LINK)
-		return moat_refuse(w, "the stack pointer or the return address is not what it was at entry");
+		return moat_reject(w, "the stack pointer or the return address is not what it was at entry");
 	if (f->local)
 		leave_function(w);
 	else
@@ -146,7 +146,7 @@ bool a64_check_sign(struct moat_walk *w, const struct ins *in)
 	bool sign = in->kind == I_SIGN;
 
 	if (f->room || f->nr_saved || w->s.holds[REG_LINK] != (sign ? H_LINK : H_SIGNED))
-		return moat_refuse(w, "a return address is signed or checked where it is not the function's own");
+		return moat_reject(w, "a return address is signed or checked where it is not the function's own");
 	w->s.holds[REG_LINK] = sign ? H_SIGNED : H_LINK;
 	f->is_signed = sign;
 	return true;

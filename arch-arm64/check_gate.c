@@ -21,7 +21,7 @@ static bool write_rights(struct moat_walk *w, u32 reg, u8 expect)
 	else if (w->s.holds[reg] == H_CONST && value == w->c->domain_rights && (monitor || w->s.slots & SLOT_RIGHTS))
 		*rights = MOAT_OF_DOMAIN;
 	else
-		return moat_refuse(w, "a gate with other rights than the host's or the domain's");
+		return moat_reject(w, "a gate with other rights than the host's or the domain's");
 	return true;
 }
 
@@ -41,18 +41,18 @@ bool a64_check_rights(struct moat_walk *w, const struct ins *in)
 	bool monitor = w->c->gate == MOAT_GATE_MONITOR;
 
 	if (!w->gates)
-		return moat_refuse(w, "rights are changed in a mode without gates");
+		return moat_reject(w, "rights are changed in a mode without gates");
 	if (in->kind == I_MONITOR)
 		return (monitor && in->imm == w->c->monitor_call && write_rights(w, REG_CALL, X_COMPARE)) ||
-		       moat_refuse(w, "a call of the monitor outside of a gate");
+		       moat_reject(w, "a call of the monitor outside of a gate");
 	if (monitor)
-		return moat_refuse(w, "rights are changed where a monitor does it");
+		return moat_reject(w, "rights are changed where a monitor does it");
 	if (in->kind == I_WRITE_RIGHTS)
 		return in->rd != REG_31 ? write_rights(w, in->rd, X_BARRIER) :
-		       moat_refuse(w, "a gate with other rights than the host's or the domain's");
+		       moat_reject(w, "a gate with other rights than the host's or the domain's");
 	if (in->kind == I_READ_RIGHTS)
 		return w->s.fix.rights == MOAT_OF_CALLER ? a64_check_hold(w, in->rd, H_RIGHTS, 0) :
-		       moat_refuse(w, "rights are read outside of a prologue");
+		       moat_reject(w, "rights are read outside of a prologue");
 	w->s.expect = X_IF_CALLER;
-	return compares_host(w, in) || moat_refuse(w, "a comparison with something else than the caller's rights");
+	return compares_host(w, in) || moat_reject(w, "a comparison with something else than the caller's rights");
 }

@@ -7,7 +7,7 @@
 static bool host_only(struct moat_walk *w)
 {
 	return !w->gates || w->s.fix.rights != MOAT_OF_DOMAIN ||
-	       moat_refuse(w, "the host's stack or frame is used in the domain");
+	       moat_reject(w, "the host's stack or frame is used in the domain");
 }
 
 /* Stack -------------------------------------------------------------------- */
@@ -29,7 +29,7 @@ static bool push(struct moat_walk *w, const struct ins *in)
 
 	if (in->rn != REG_31 || in->imm != -16 || f->room || f->nr_saved + 2 > MOAT_MAX_SAVED ||
 	    !may_save(w, in->rd) || !may_save(w, in->rt2))
-		return moat_refuse(w, "registers are pushed that need not be saved here");
+		return moat_reject(w, "registers are pushed that need not be saved here");
 	f->saved[f->nr_saved++] = in->rd;
 	f->saved[f->nr_saved++] = in->rt2;
 	return true;
@@ -38,7 +38,7 @@ static bool push(struct moat_walk *w, const struct ins *in)
 static void restored(struct moat_walk *w, u32 reg)
 {
 	if (reg == REG_FUEL && w->nr_call && w->s.holds[reg] == H_FUEL && !(w->s.slots & SLOT_FUEL))
-		moat_refuse(w, "the host is not told how much fuel is left");
+		moat_reject(w, "the host is not told how much fuel is left");
 	if (reg == REG_LINK)
 		w->s.holds[reg] = w->s.fix.is_signed ? H_SIGNED : H_LINK;
 	else if (reg != REG_31)
@@ -52,7 +52,7 @@ static bool pop(struct moat_walk *w, const struct ins *in)
 
 	if (in->rn != REG_31 || in->imm != 16 || f->room || n < 2 || f->saved[n - 1] != in->rt2 ||
 	    f->saved[n - 2] != in->rd)
-		return moat_refuse(w, "registers are not restored in the order they were saved");
+		return moat_reject(w, "registers are not restored in the order they were saved");
 	f->saved[n - 1] = f->saved[n - 2] = 0;
 	f->nr_saved -= 2;
 	restored(w, in->rd);
@@ -80,7 +80,7 @@ bool a64_check_stack(struct moat_walk *w, const struct ins *in)
 			}
 	}
 	if (in->rd != REG_31 || in->rn != REG_31 || !in->is64 || in->imm != (f->room ? 16 : -16))
-		return moat_refuse(w, "the stack pointer is changed other than by making room");
+		return moat_reject(w, "the stack pointer is changed other than by making room");
 	f->room = f->room ? 0 : 2;
 	w->s.slots &= SLOT_FUEL;
 	return true;
@@ -91,12 +91,12 @@ bool a64_check_slot(struct moat_walk *w, const struct ins *in)
 	if (!host_only(w))
 		return false;
 	if (!w->s.fix.room || in->imm || in->access != 8 || in->rd == REG_31)
-		return moat_refuse(w, "an operand outside of the host's stack frame");
+		return moat_reject(w, "an operand outside of the host's stack frame");
 	if (in->load)
 		return w->s.slots & SLOT_RIGHTS ? a64_check_hold(w, in->rd, H_RIGHTS, 0) :
-		       moat_refuse(w, "the host's stack frame does not hold that");
+		       moat_reject(w, "the host's stack frame does not hold that");
 	if (w->s.holds[in->rd] != H_RIGHTS)
-		return moat_refuse(w, "something else is stored in the host's stack frame");
+		return moat_reject(w, "something else is stored in the host's stack frame");
 	w->s.slots |= SLOT_RIGHTS;
 	return true;
 }
@@ -111,7 +111,7 @@ static bool load_field(struct moat_walk *w, u32 reg, s64 at)
 	};
 
 	if (at < 0 || at >= (s64)sizeof(field) || !field[at] || reg == REG_31)
-		return moat_refuse(w, "an access to something else than a field of the frame");
+		return moat_reject(w, "an access to something else than a field of the frame");
 	if (field[at] == H_STACK)
 		w->s.fix.moved = 0;
 	if (field[at] == H_FUEL)
@@ -131,6 +131,6 @@ bool a64_check_frame(struct moat_walk *w, const struct ins *in)
 	if (in->load && in->access == 4 && !in->is64 && in->imm == offsetof(struct moat_frame, cpu))
 		return a64_check_write_all(w, in->writes, H_U32);
 	if (!in->load || in->access < 8)
-		return moat_refuse(w, "an access to something else than a field of the frame");
+		return moat_reject(w, "an access to something else than a field of the frame");
 	return load_field(w, in->rd, in->imm) && (in->access == 8 || load_field(w, in->rt2, in->imm + 8));
 }

@@ -74,6 +74,11 @@ bool a64_check_leave(struct moat_walk *w, const struct ins *in);
 bool a64_check_rights(struct moat_walk *w, const struct ins *in);
 bool a64_check_sign(struct moat_walk *w, const struct ins *in);
 
+/* check_kernel.c: isolated images for the kernel. */
+bool a64_check_stub(struct moat_walk *w);
+/* An entry without its landing pad is refused. */
+void a64_check_pad(struct moat_walk *w);
+
 static inline u32 a64_check_word(const struct moat_check *c, u32 at)
 {
 	const u8 *p = c->code + at;

@@ -40,12 +40,12 @@ static bool move_frame(struct moat_walk *w, const struct ins *in)
 
 	if (!in->is64 || in->flags || in->rn != REG_FRAME || (*h != H_STACK && *h != H_FORGED) ||
 	    by % MOAT_FRAME_STRIDE)
-		return moat_refuse(w, "R10 is moved other than by whole frames");
+		return moat_reject(w, "R10 is moved other than by whole frames");
 	by = w->s.fix.moved + by / MOAT_FRAME_STRIDE;
 	if (w->gates)
 		*h = H_FORGED;
 	else if (by < w->s.fix.entry_moved || (by + 1) * MOAT_FRAME_STRIDE > MOAT_STACK_BYTES)
-		return moat_refuse(w, "R10 is moved off the stack");
+		return moat_reject(w, "R10 is moved off the stack");
 	else
 		w->s.fix.moved = by;
 	return true;
@@ -54,7 +54,7 @@ static bool move_frame(struct moat_walk *w, const struct ins *in)
 static bool burn_fuel(struct moat_walk *w, const struct ins *in, s64 by)
 {
 	if (!in->is64 || !in->flags || in->rn != in->rd || by <= 0 || w->s.holds[in->rd] != H_FUEL)
-		return moat_refuse(w, "the fuel is changed other than by taking from it");
+		return moat_reject(w, "the fuel is changed other than by taking from it");
 	w->s.expect = X_FUEL_TRAP;
 	w->s.slots &= ~SLOT_FUEL;
 	return true;
@@ -72,7 +72,7 @@ static bool add_to_address(struct moat_walk *w, const struct ins *in)
 	s64 off = in->imm + (in->rn == REG_TMP ? w->s.off : 0);
 
 	if (in->rd != REG_TMP || in->flags || !fits_signed(off, 14))
-		return moat_refuse(w, "an address is computed where it is not needed");
+		return moat_reject(w, "an address is computed where it is not needed");
 	w->s.off = base == H_FORGED ? 0 : off;
 	return a64_check_hold(w, REG_TMP, base == H_STACK ? H_IN_STACK : base, 0);
 }
@@ -84,7 +84,7 @@ bool a64_check_add_imm(struct moat_walk *w, const struct ins *in)
 	if (!in->flags && (in->rd == REG_31 || in->rn == REG_31))
 		return a64_check_stack(w, in);
 	if (in->rn == REG_31)
-		return moat_refuse(w, "the stack pointer is looked at");
+		return moat_reject(w, "the stack pointer is looked at");
 	if (in->writes == REG(REG_FRAME))
 		return move_frame(w, in);
 	if (is_fuel(w, in))
@@ -153,7 +153,7 @@ bool a64_check_and_imm(struct moat_walk *w, const struct ins *in)
 bool a64_check_address(struct moat_walk *w, const struct ins *in)
 {
 	if (in->rn == REG_31 || in->rm == REG_31 || in->rd == REG_31 || w->s.holds[in->rn] != H_CAGE)
-		return moat_refuse(w, "an address that is not formed in the cage");
+		return moat_reject(w, "an address that is not formed in the cage");
 	if (!a64_check_may_read_half(w, in->rm))
 		return false;
 	if (in->rd == REG_TMP)

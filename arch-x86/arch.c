@@ -83,6 +83,7 @@ const struct moat_arch x64_arch = {
 	.spares = x64_spares,
 	.choose = choose,
 	.stub = x64_stub,
+	.pads = X64_IBT,
 	.trap_bytes = 2,
 	.forbidden = forbidden,
 	.walker = &x64_walker,

@@ -10,7 +10,7 @@
 static bool is_trap(struct moat_walk *w, s64 to)
 {
 	if (!moat_is_start(w, to) || w->c->code[to] != 0x0f || w->c->code[to + 1] != 0x0b)
-		return moat_refuse(w, "a check does not lead to a trap");
+		return moat_reject(w, "a check does not lead to a trap");
 	w->map[to] |= WALK_SEEN;
 	return true;
 }
@@ -45,7 +45,7 @@ static bool expected(struct moat_walk *w, const struct ins *in)
 		w->s.fix.rights = MOAT_OF_HOST;
 		return true;
 	}
-	return moat_refuse(w, "a pattern (gate, fuel) does not go on as it must");
+	return moat_reject(w, "a pattern (gate, fuel) does not go on as it must");
 }
 
 static bool execute(struct moat_walk *w, const struct ins *in)
@@ -77,7 +77,7 @@ static bool execute(struct moat_walk *w, const struct ins *in)
 		return true;
 	case I_NOP:	return true;
 	case I_TRAP:	return false;
-	default:	return moat_refuse(w, "an instruction that is not known");
+	default:	return moat_reject(w, "an instruction that is not known");
 	}
 }
 
@@ -85,7 +85,7 @@ static bool step(struct moat_walk *w)
 {
 	struct ins in;
 
-	x64_check_decode(w->c->code, w->c->bytes, w->at, &in);
+	x64_check_next(w, &in);
 	w->next = w->at + in.bytes;
 	if (w->s.expect)
 		return expected(w, &in);
@@ -118,10 +118,10 @@ static bool scan_gates(struct moat_walk *w, const struct ins *in)
 	u32 i = w->at, end = i + in->bytes;
 
 	if (in->kind == I_WRPKRU && !is_whole_gate(c, i++))
-		return moat_refuse(w, "WRPKRU outside of a gate");
+		return moat_reject(w, "WRPKRU outside of a gate");
 	for (; i < end && i + 3 <= c->bytes; i++)
 		if (spells_gate(c->code + i))
-			return moat_refuse(w, "bytes that spell a gate where there is none");
+			return moat_reject(w, "bytes that spell a gate where there is none");
 	return true;
 }
 
@@ -130,18 +130,18 @@ static bool scan(struct moat_walk *w, u32 *next)
 	struct ins in;
 	bool out;
 
-	x64_check_decode(w->c->code, w->c->bytes, w->at, &in);
+	x64_check_next(w, &in);
 	*next = w->at + in.bytes;
 	if (in.kind == I_BAD)
-		return moat_refuse(w, "an instruction that is not known");
-	if (w->gates && !scan_gates(w, &in))
+		return moat_reject(w, "an instruction that is not known");
+	if ((w->gates && !scan_gates(w, &in)) || (in.kind == I_RETURN && !x64_check_stops(w, &in)))
 		return false;
 	w->written |= in.writes;
 	out = in.kind == I_CALL_REG || (in.kind == I_CALL && (in.to < 0 || in.to >= w->c->bytes));
 	if (!out)
 		return (in.kind != I_CALL && in.kind != I_JUMP && in.kind != I_BRANCH) || moat_target(w, in.to);
 	if (w->nr_call == w->max_call)
-		return moat_refuse(w, "too many calls");
+		return moat_reject(w, "too many calls");
 	w->call[w->nr_call++] = w->at;
 	return true;
 }
@@ -161,8 +161,10 @@ static void enter(struct moat_walk *w, bool callback)
 	if (callback)
 		h[RDX] = h[R8] = H_ANY;
 	w->s.fix.rights = w->gates ? MOAT_OF_CALLER : MOAT_OF_HOST;
+	x64_check_pad(w);
 }
 
 const struct moat_walker x64_walker = {
 	.off_reg = R11, .frame_reg = RBP, .scan = scan, .step = step, .enter = enter,
+	.stub = x64_check_stub,
 };

@@ -10,7 +10,7 @@ bool x64_check_in_register(const struct moat_walk *w)
 bool x64_check_may_write(struct moat_walk *w, u32 reg)
 {
 	if (reg == RSP || reg == RBP || reg == R9 || (reg == R12 && x64_check_in_register(w)))
-		return moat_refuse(w, "a trusted register is written");
+		return moat_reject(w, "a trusted register is written");
 	return true;
 }
 
@@ -23,7 +23,7 @@ bool x64_check_may_read(struct moat_walk *w, u32 reg)
 		return true;
 	if (!w->basereg && (h == H_STACK || h == H_FORGED))
 		return true;
-	return moat_refuse(w, "a register is read that may hold what the host left in it");
+	return moat_reject(w, "a register is read that may hold what the host left in it");
 }
 
 /* The low half: of an address in the cage it is an offset. */
@@ -89,17 +89,17 @@ static bool is_confined(const struct moat_walk *w, const struct ins *in)
 bool x64_check_access(struct moat_walk *w, const struct ins *in)
 {
 	if (w->gates && w->s.fix.rights != MOAT_OF_DOMAIN)
-		return moat_refuse(w, "memory of the domain is touched with the host's rights");
+		return moat_reject(w, "memory of the domain is touched with the host's rights");
 	if (in->base == NO_REG || in->base == RSP)
-		return moat_refuse(w, "a memory operand that is not the domain's");
+		return moat_reject(w, "a memory operand that is not the domain's");
 	if (in->gs) {
 		if (!w->basereg || !w->s.fix.segment)
-			return moat_refuse(w, "the segment base is not the cage's");
+			return moat_reject(w, "the segment base is not the cage's");
 		return x64_check_may_read_half(w, in->base) && (in->index == NO_REG || x64_check_may_read(w, in->index));
 	}
 	if (!w->basereg)
 		return x64_check_may_read(w, in->base) && (in->index == NO_REG || x64_check_may_read(w, in->index));
 	if (!is_confined(w, in))
-		return moat_refuse(w, "a memory operand that is not formed in the cage or the frame");
+		return moat_reject(w, "a memory operand that is not formed in the cage or the frame");
 	return true;
 }

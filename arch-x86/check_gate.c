@@ -14,7 +14,7 @@ static bool check_pkru(struct moat_walk *w)
 	u64 value = w->value[RAX];
 
 	if (!w->gates || !is_zero(w, RCX) || !is_zero(w, RDX))
-		return moat_refuse(w, "WRPKRU outside of a gate");
+		return moat_reject(w, "WRPKRU outside of a gate");
 	if (w->s.holds[RAX] == H_RIGHTS && *rights == MOAT_OF_HOST) {
 		*rights = MOAT_OF_CALLER;
 		return true;
@@ -25,7 +25,7 @@ static bool check_pkru(struct moat_walk *w)
 	else if (w->s.holds[RAX] == H_CONST && value == w->c->domain_rights && w->s.slots & SLOT_RIGHTS)
 		*rights = MOAT_OF_DOMAIN;
 	else
-		return moat_refuse(w, "a gate with other rights than the host's or the domain's");
+		return moat_reject(w, "a gate with other rights than the host's or the domain's");
 	return true;
 }
 
@@ -37,18 +37,18 @@ bool x64_check_rights(struct moat_walk *w, const struct ins *in)
 		return check_pkru(w);
 	if (in->kind == I_RDPKRU) {
 		if (!w->gates || !is_zero(w, RCX) || w->s.fix.rights != MOAT_OF_CALLER)
-			return moat_refuse(w, "RDPKRU outside of a prologue");
+			return moat_reject(w, "RDPKRU outside of a prologue");
 		w->s.holds[RAX] = H_RIGHTS;
 		w->s.holds[RDX] = H_CONST;
 		w->value[RDX] = 0;
 		return true;
 	}
 	if (!w->basereg || w->c->form != MOAT_BASE_SEGMENT || !x64_is_host(w))
-		return moat_refuse(w, "a segment base that is not used");
+		return moat_reject(w, "a segment base that is not used");
 	if (in->kind == I_RDGSBASE && !w->s.fix.segment)
 		return x64_check_hold(w, in->base, H_SEGMENT, 0);
 	if (in->kind == I_RDGSBASE || !(h == H_SEGMENT || (h == H_CAGE && w->s.slots & SLOT_SEGMENT)))
-		return moat_refuse(w, "the segment base is set to something else than the cage or the caller's");
+		return moat_reject(w, "the segment base is set to something else than the cage or the caller's");
 	w->s.fix.segment = h == H_CAGE;
 	return true;
 }

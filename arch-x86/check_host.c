@@ -9,7 +9,7 @@
 
 static bool host_only(struct moat_walk *w)
 {
-	return x64_is_host(w) || moat_refuse(w, "the host's stack or frame is used in the domain");
+	return x64_is_host(w) || moat_reject(w, "the host's stack or frame is used in the domain");
 }
 
 /* Stack -------------------------------------------------------------------- */
@@ -20,7 +20,7 @@ static bool push(struct moat_walk *w, u32 reg)
 
 	if (f->room || f->nr_saved == MOAT_MAX_SAVED || !(OWN_REGS & REG(reg)) ||
 	    (!f->local && w->s.holds[reg] != H_OWN))
-		return moat_refuse(w, "a register is pushed that need not be saved here");
+		return moat_reject(w, "a register is pushed that need not be saved here");
 	f->saved[f->nr_saved++] = reg;
 	return true;
 }
@@ -30,7 +30,7 @@ static bool pop(struct moat_walk *w, u32 reg)
 	struct moat_fixed *f = &w->s.fix;
 
 	if (f->room || !f->nr_saved || f->saved[f->nr_saved - 1] != reg)
-		return moat_refuse(w, "registers are not restored in the order they were saved");
+		return moat_reject(w, "registers are not restored in the order they were saved");
 	f->saved[--f->nr_saved] = 0;
 	w->s.holds[reg] = f->local ? H_UNKNOWN : H_OWN;
 	return true;
@@ -49,7 +49,7 @@ bool x64_check_stack(struct moat_walk *w, const struct ins *in)
 		return pop(w, in->reg);
 	if (in->width != 8 || in->imm <= 0 || in->imm % 8 || in->imm / 8 > MAX_ROOM || (in->digit && !down) ||
 	    (down ? f->room != 0 : f->room != in->imm / 8))
-		return moat_refuse(w, "the stack pointer is changed other than by making room");
+		return moat_reject(w, "the stack pointer is changed other than by making room");
 	f->room = down ? in->imm / 8 : 0;
 	w->s.slots &= SLOT_CALLER_FRAME | SLOT_FUEL;
 	return true;
@@ -69,7 +69,7 @@ static bool store_slot(struct moat_walk *w, const struct ins *in, u8 slot)
 	if (in->kind != I_MOV || !((slot == SLOT_FRAME && in->width == 8 && h == H_FRAME) ||
 				   (slot == SLOT_SEGMENT && in->width == 8 && h == H_SEGMENT) ||
 				   (slot == SLOT_RIGHTS && in->width == 4 && h == H_RIGHTS)))
-		return moat_refuse(w, "something else is stored in the host's stack frame");
+		return moat_reject(w, "something else is stored in the host's stack frame");
 	w->s.slots |= slot;
 	return true;
 }
@@ -77,15 +77,15 @@ static bool store_slot(struct moat_walk *w, const struct ins *in, u8 slot)
 static bool load_slot(struct moat_walk *w, const struct ins *in, u8 slot)
 {
 	if (!(w->s.slots & slot))
-		return moat_refuse(w, "the host's stack frame does not hold that");
+		return moat_reject(w, "the host's stack frame does not hold that");
 	if (in->kind == I_ALU_IMM) {
 		w->s.expect = X_IF_CALLER;
 		return (in->digit == 7 && in->width == 4 && slot == SLOT_RIGHTS &&
 			(u32)in->imm == (u32)w->c->host_rights && w->s.fix.rights == MOAT_OF_HOST) ||
-		       moat_refuse(w, "a comparison with something else than the caller's rights");
+		       moat_reject(w, "a comparison with something else than the caller's rights");
 	}
 	if (in->kind != I_MOV || in->width != (slot == SLOT_RIGHTS ? 4 : 8))
-		return moat_refuse(w, "the host's stack frame is read in part");
+		return moat_reject(w, "the host's stack frame is read in part");
 	return x64_check_hold(w, in->reg, slot == SLOT_SEGMENT ? H_SEGMENT : slot == SLOT_RIGHTS ? H_RIGHTS : H_FRAME, 0);
 }
 
@@ -97,11 +97,11 @@ bool x64_check_slot(struct moat_walk *w, const struct ins *in)
 	if (!host_only(w))
 		return false;
 	if (in->index != NO_REG || in->gs)
-		return moat_refuse(w, "an operand on the host's stack that is not constant");
+		return moat_reject(w, "an operand on the host's stack that is not constant");
 	if (f->local && in->load && in->disp == 8 * (f->room + f->nr_saved + 1) + 8)
 		return load_slot(w, in, SLOT_CALLER_FRAME);
 	if (in->disp < 0 || in->disp % 8 || in->disp > 24 || in->disp / 8 >= f->room)
-		return moat_refuse(w, "an operand outside of the host's stack frame");
+		return moat_reject(w, "an operand outside of the host's stack frame");
 	slot = 1 << in->disp / 8;
 	return in->store ? store_slot(w, in, slot) : load_slot(w, in, slot);
 }
@@ -125,7 +125,7 @@ bool x64_check_frame(struct moat_walk *w, const struct ins *in)
 		return x64_check_write_all(w, in->writes, H_U32);
 	if (in->index != NO_REG || !in->load || in->width != 8 || in->disp < 0 || in->disp >= (s32)sizeof(field) ||
 	    !field[in->disp])
-		return moat_refuse(w, "an access to something else than a field of the frame");
+		return moat_reject(w, "an access to something else than a field of the frame");
 	if (field[in->disp] == H_STACK)
 		w->s.fix.moved = 0;
 	return x64_check_hold(w, in->reg, field[in->disp], 0);
@@ -145,7 +145,7 @@ static bool call_local(struct moat_walk *w, s64 to)
 	u32 r;
 
 	if (w->gates || s.level >= MAX_LEVEL)
-		return moat_refuse(w, w->gates ? "a call in a mode with gates" : "calls are nested too deeply");
+		return moat_reject(w, w->gates ? "a call in a mode with gates" : "calls are nested too deeply");
 	w->s.fix.local = 1;
 	w->s.fix.trusted = trusted(w);
 	w->s.fix.entry_moved = s.fix.moved;
@@ -185,9 +185,9 @@ static bool call_host(struct moat_walk *w, u64 address)
 	u32 r;
 
 	if (w->gates && w->s.fix.rights != MOAT_OF_HOST)
-		return moat_refuse(w, "a call of the host with the domain's rights");
+		return moat_reject(w, "a call of the host with the domain's rights");
 	if (w->s.holds[R9] != H_FRAME || !((w->s.fix.room + w->s.fix.nr_saved) & 1))
-		return moat_refuse(w, "a call of the host without its frame, or with an odd stack");
+		return moat_reject(w, "a call of the host without its frame, or with an odd stack");
 	if (!args_ok(w) || !moat_call_allowed(w, address, w->s.site ? (s64)w->site : -1, &tail))
 		return false;
 	for (r = RAX; r <= R11; r++)
@@ -204,8 +204,8 @@ bool x64_check_call(struct moat_walk *w, const struct ins *in)
 		return call_local(w, in->to);
 	if (in->kind == I_CALL)
 		return call_host(w, w->c->pc + in->to);
-	if (in->base != RAX || w->s.holds[RAX] != H_CONST)
-		return moat_refuse(w, "a call of an address that is not constant");
+	if (in->base != RAX || w->s.holds[RAX] != H_CONST || w->c->kernel)
+		return moat_reject(w, "a call of an address that is not constant");
 	return call_host(w, w->value[RAX]);
 }
 
@@ -214,7 +214,7 @@ static bool leave_function(struct moat_walk *w)
 	const struct moat_fixed *f = &w->s.fix;
 
 	if (f->moved != f->entry_moved || trusted(w) != f->trusted)
-		return moat_refuse(w, "a function returns with other trusted registers than it was called with");
+		return moat_reject(w, "a function returns with other trusted registers than it was called with");
 	return w->lax || x64_check_read_all(w, ARG_REGS | REG(RAX));
 }
 
@@ -224,14 +224,14 @@ static bool leave_image(struct moat_walk *w)
 	u32 r;
 
 	if (w->gates && w->s.fix.rights != MOAT_OF_CALLER)
-		return moat_refuse(w, "the image is left without the caller's rights");
+		return moat_reject(w, "the image is left without the caller's rights");
 	if (w->nr_call && w->s.holds[R9] == H_FUEL && !(w->s.slots & SLOT_FUEL))
-		return moat_refuse(w, "the host is not told how much fuel is left");
+		return moat_reject(w, "the host is not told how much fuel is left");
 	if (w->s.fix.segment)
-		return moat_refuse(w, "the image is left without the caller's segment base");
+		return moat_reject(w, "the image is left without the caller's segment base");
 	for (r = RBX; r <= R15 && !w->lax; r++)
 		if (OWN_REGS & REG(r) && w->s.holds[r] != H_OWN)
-			return moat_refuse(w, "the image is left without a register of the caller's");
+			return moat_reject(w, "the image is left without a register of the caller's");
 	return true;
 }
 
@@ -244,12 +244,12 @@ bool x64_check_leave(struct moat_walk *w, const struct ins *in)
 		site = w->value[in->base];
 		if (f->rights == MOAT_OF_DOMAIN)
 			moat_flow_table(w, site, site >> 32);
-		return f->rights != MOAT_OF_DOMAIN && moat_refuse(w, "a return of the program with the host's rights");
+		return f->rights != MOAT_OF_DOMAIN && moat_reject(w, "a return of the program with the host's rights");
 	}
 	if (f->room || f->nr_saved)
-		return moat_refuse(w, "the stack pointer is not what it was at entry");
-	if (in->kind == I_JUMP_REG && (w->s.holds[in->base] != H_TARGET || f->local))
-		return moat_refuse(w, "an indirect jump that is neither a return nor a tail call");
+		return moat_reject(w, "the stack pointer is not what it was at entry");
+	if (in->kind == I_JUMP_REG && (w->s.holds[in->base] != H_TARGET || f->local || w->c->kernel))
+		return moat_reject(w, "an indirect jump that is neither a return nor a tail call");
 	if (f->local ? leave_function(w) : leave_image(w))
 		return false;	/* nothing runs on behind it */
 	return false;

@@ -48,6 +48,14 @@ struct ins {
 /* Decode at @at; kind I_BAD if it is not known. */
 void x64_check_decode(const u8 *code, u32 bytes, u32 at, struct ins *in);
 
+/* check_kernel.c: isolated images for the kernel.  Decode the instruction at hand, which is no other than the kernel allows. */
+void x64_check_next(struct moat_walk *w, struct ins *in);
+bool x64_check_stub(struct moat_walk *w);
+/* An entry without its landing pad is refused. */
+void x64_check_pad(struct moat_walk *w);
+/* Behind a return, so that nothing is speculated there. */
+bool x64_check_stops(struct moat_walk *w, const struct ins *in);
+
 /* check_host.c: instructions that touch the host's side.  Like moat_walker.step. */
 bool x64_check_stack(struct moat_walk *w, const struct ins *in);	/* push, pop, RSP */
 bool x64_check_slot(struct moat_walk *w, const struct ins *in);	/* [rsp + n] */

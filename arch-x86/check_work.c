@@ -39,12 +39,12 @@ static bool move_frame(struct moat_walk *w, const struct ins *in)
 	s64 by = in->digit == 5 ? in->imm : -in->imm;
 
 	if (in->width != 8 || (in->digit && in->digit != 5) || (*h != H_STACK && *h != H_FORGED) || by % FRAME_UNIT)
-		return moat_refuse(w, "R10 is moved other than by whole frames");
+		return moat_reject(w, "R10 is moved other than by whole frames");
 	by = w->s.fix.moved + by / FRAME_UNIT;
 	if (w->gates)
 		*h = H_FORGED;
 	else if (by < w->s.fix.entry_moved || (by + 1) * FRAME_UNIT > MOAT_STACK_BYTES)
-		return moat_refuse(w, "R10 is moved off the stack");
+		return moat_reject(w, "R10 is moved off the stack");
 	else
 		w->s.fix.moved = by;
 	return true;
@@ -53,7 +53,7 @@ static bool move_frame(struct moat_walk *w, const struct ins *in)
 static bool burn_fuel(struct moat_walk *w, const struct ins *in)
 {
 	if (in->digit != 5 || in->width != 8 || in->imm <= 0 || w->s.holds[R9] != H_FUEL)
-		return moat_refuse(w, "the fuel is changed other than by taking from it");
+		return moat_reject(w, "the fuel is changed other than by taking from it");
 	w->s.expect = X_FUEL_TRAP;
 	w->s.slots &= ~SLOT_FUEL;
 	return true;
@@ -94,7 +94,7 @@ static bool restore_cage(struct moat_walk *w, const struct ins *in)
 	else if (in->width == 8 && in->imm == 32 && in->digit == 4 && *h == H_HIGH)
 		*h = H_CAGE;
 	else
-		return moat_refuse(w, "a trusted register is written");
+		return moat_reject(w, "a trusted register is written");
 	return true;
 }
 
@@ -129,7 +129,7 @@ static bool may_hold(struct moat_walk *w, u32 to, u8 h)
 bool x64_check_hold(struct moat_walk *w, u32 to, u8 h, u64 value)
 {
 	if (!may_hold(w, to, h))
-		return moat_refuse(w, "a trusted register is written");
+		return moat_reject(w, "a trusted register is written");
 	w->s.holds[to] = h == H_OWN ? H_UNKNOWN : h;
 	w->value[to] = value;
 	return true;
@@ -208,11 +208,11 @@ static bool lea_address(struct moat_walk *w, const struct ins *in)
 bool x64_check_lea(struct moat_walk *w, const struct ins *in)
 {
 	if (in->gs || (in->base == NO_REG && (!in->rip || in->width != 8)))
-		return moat_refuse(w, "an address that is none of the domain's");
+		return moat_reject(w, "an address that is none of the domain's");
 	if (in->rip)
 		return (w->gates && in->reg == R10 &&
 			x64_check_hold(w, in->reg, H_TABLE, (u32)(w->next + in->disp))) ||
-		       moat_refuse(w, "an address in the code that is no table of returns");
+		       moat_reject(w, "an address in the code that is no table of returns");
 	if (in->width == 8)
 		return lea_address(w, in);
 	return x64_check_may_read_half(w, in->base) &&

@@ -42,6 +42,7 @@ struct moat_arch {
 	/* For moat_has_stub(): what the kernel calls, in front of the image, and what it needs behind (may be NULL). */
 	void (*stub)(struct moat *jit);
 	void (*behind)(struct moat *jit);
+	u32 pads, signs;		/* bits of opt->cpu: landing pads at entries, signed return addresses */
 	u8 trap_bytes;
 	const struct moat_walker *walker;	/* its half of the checker (check.h) */
 	/* Offset of the first forbidden byte sequence at or after @from that is no gate's, or -1. */

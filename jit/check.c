@@ -73,11 +73,11 @@ bool moat_call_allowed(struct moat_walk *w, u64 address, s64 site, bool *tail)
 
 	*tail = address == c->tail;
 	if (site != n && !(w->lax && site < 0))
-		return moat_refuse(w, "the call passes the number of another site");
+		return moat_reject(w, "the call passes the number of another site");
 	if (c->site && (n >= c->nr_site || !address || function_of(w, &c->site[n]) != address))
-		return moat_refuse(w, "the call does not lead where its site says");
+		return moat_reject(w, "the call does not lead where its site says");
 	if (!address || (!c->site && address != c->call && address != c->tail && address != c->packet))
-		return moat_refuse(w, "a call of what is no function of the host");
+		return moat_reject(w, "a call of what is no function of the host");
 	return true;
 }
 
@@ -87,16 +87,16 @@ static bool scan(struct moat_walk *w)
 {
 	u32 next;
 
-	for (w->at = 0; w->at < w->c->bytes; w->at = next) {
+	for (w->at = w->c->main; w->at < w->c->bytes; w->at = next) {
 		w->map[w->at >> w->arch->shift] |= WALK_START;
 		if (!w->arch->scan(w, &next))
 			return false;
 		if (next > w->c->bytes)
-			return moat_refuse(w, "the last instruction is cut off");
+			return moat_reject(w, "the last instruction is cut off");
 	}
 	w->at = 0;
 	if (w->c->site && w->nr_call != w->c->nr_site)
-		return moat_refuse(w, "there are not as many calls as sites");
+		return moat_reject(w, "there are not as many calls as sites");
 	return true;
 }
 
@@ -113,7 +113,7 @@ static void follow(struct moat_walk *w, u32 unit)
 			return;
 		w->at = w->next;
 		if (w->at >= w->c->bytes) {
-			moat_refuse(w, "control runs off the end of the image");
+			moat_reject(w, "control runs off the end of the image");
 			return;
 		}
 		m = &w->map[w->at >> w->arch->shift];
@@ -149,9 +149,9 @@ static bool walk(struct moat_walk *w)
 	s64 unit;
 	u32 i;
 
-	if (!w->c->bytes || !scan(w))
-		return moat_refuse(w, "there is no code");
-	enter(w, 0, false);
+	if (w->c->bytes <= w->c->main || (w->c->kernel && !w->arch->stub(w)) || !scan(w))
+		return moat_reject(w, "there is no code");
+	enter(w, w->c->main, false);
 	for (i = 0; i < w->c->nr_entry; i++)
 		enter(w, w->c->entry[i], true);
 	while (!w->c->why && (unit = moat_first_pending(w)) >= 0) {
@@ -180,7 +180,7 @@ int moat_check(struct moat_check *c, void *work)
 	c->why = NULL;
 	c->at = c->dead = c->steps = 0;
 	if (c->bytes & ((1 << w->arch->shift) - 1))
-		moat_refuse(w, "the last instruction is cut off");
+		moat_reject(w, "the last instruction is cut off");
 	return c->why || !walk(w) ? -EPERM : 0;
 }
 
@@ -194,8 +194,15 @@ void moat_check_facts(struct moat_check *c, const struct moat *jit, const u8 *co
 		.form = jit->form, .gate = opt->gate, .entry_args = opt->entry_args,
 		.monitor_call = opt->monitor_call, .host_rights = opt->host_rights,
 		.domain_rights = opt->domain_rights, .call = opt->call, .tail = opt->tail, .packet = opt->packet,
-		.entry = entry, .site = jit->site, .nr_site = jit->nr_site, .callee = opt->callee, .arg = opt->arg,
+		.main = jit->entry, .entry = entry, .site = jit->site, .nr_site = jit->nr_site, .callee = opt->callee, .arg = opt->arg,
 	};
+	if (moat_has_stub(opt)) {
+		c->kernel = opt->kernel;
+		c->pads = opt->cpu & jit->arch->pads;
+		c->signs = opt->cpu & jit->arch->signs;
+		c->bytes = jit->traps_at + jit->nr_trap * jit->arch->trap_bytes;
+		c->behind = bytes - c->bytes;
+	}
 	for (i = 0; i < jit->nr_func; i++)
 		if (jit->func[i].is_callback && jit->func[i].start)
 			entry[c->nr_entry++] = jit->func_entry[i];

@@ -5,7 +5,8 @@
  * It knows nothing of the program and shares no code with the emitter: it
  * decodes the bytes by itself, follows every way through them, and refuses
  * what it does not know.  Mode none promises nothing about memory: there only
- * decoding and control flow are looked at.
+ * decoding and control flow are looked at.  What stands around an isolated image
+ * for the kernel is compared with what the kernel needs, instruction by instruction.
  */
 #ifndef MOAT_JIT_CHECK_H
 #define MOAT_JIT_CHECK_H
@@ -19,7 +20,11 @@ struct moat_check {
 	u32 bytes;
 	u64 pc;				/* address it runs at */
 	u8 mode, form, gate;		/* enum moat_mode, moat_base_form (not AUTO), moat_gate */
-	u8 entry_args;			/* of the main entry, at offset 0 */
+	u8 entry_args;			/* of the main entry */
+	u32 main;			/* offset of the main entry: behind the kernel's stub, or 0 */
+	u32 behind;			/* bytes of @code behind @bytes: what the kernel needs there (arm64: the entry hook's) */
+	const struct moat_kernel *kernel;	/* how it is entered and left, if it is for the kernel */
+	bool pads, signs;		/* there: entries have landing pads; return addresses are signed */
 	u16 monitor_call;
 	u64 host_rights, domain_rights;	/* gate modes */
 	u64 call, tail, packet;		/* the host's functions; 0: may not be called */

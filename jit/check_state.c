@@ -8,7 +8,7 @@
  */
 #include "walk.h"
 
-bool moat_refuse(struct moat_walk *w, const char *why)
+bool moat_reject(struct moat_walk *w, const char *why)
 {
 	if (!w->c->why) {
 		w->c->why = why;
@@ -76,7 +76,7 @@ static u16 intern(struct moat_walk *w, const struct moat_state *s)
 		if (!memcmp(&w->node[i - 1].s, s, sizeof(*s)))
 			return i;
 	if (w->nr_node == w->max_node) {
-		moat_refuse(w, "too many different states");
+		moat_reject(w, "too many different states");
 		return 0;
 	}
 	w->node[w->nr_node].s = *s;
@@ -122,9 +122,9 @@ static bool join(struct moat_walk *w, struct moat_state *to, const struct moat_s
 	u32 r;
 
 	if (to->fix.rights != from->fix.rights)
-		return moat_refuse(w, "two ways meet, one with the host's rights");
+		return moat_reject(w, "two ways meet, one with the host's rights");
 	if (memcmp(&to->fix, &from->fix, sizeof(to->fix)))
-		return moat_refuse(w, "two ways meet with different stacks");
+		return moat_reject(w, "two ways meet with different stacks");
 	for (r = 0; r < ARRAY_SIZE(to->holds); r++)
 		to->holds[r] = join_holds(to->holds[r], from->holds[r]);
 	if (to->off != from->off)
@@ -172,11 +172,11 @@ void moat_flow(struct moat_walk *w, s64 to)
 	struct moat_state s = w->s;
 
 	if (!moat_is_start(w, to)) {
-		moat_refuse(w, "control goes where no instruction of the image begins");
+		moat_reject(w, "control goes where no instruction of the image begins");
 		return;
 	}
 	if (s.expect) {
-		moat_refuse(w, "a pattern is left in its middle");
+		moat_reject(w, "a pattern is left in its middle");
 		return;
 	}
 	settle(w, &s);
@@ -190,7 +190,7 @@ void moat_flow_table(struct moat_walk *w, u32 at, u32 mask)
 	u32 i;
 
 	if (w->hub && (w->table != at || w->table_mask != mask)) {
-		moat_refuse(w, "there is another table of returns");
+		moat_reject(w, "there is another table of returns");
 		return;
 	}
 	w->table = at;
@@ -205,7 +205,7 @@ void moat_flow_table(struct moat_walk *w, u32 at, u32 mask)
 		if (moat_is_start(w, (u64)at + 8 * i))
 			flow(w, &s, at + 8 * i);
 		else
-			moat_refuse(w, "the table of returns has no entry there");
+			moat_reject(w, "the table of returns has no entry there");
 	}
 }
 
@@ -215,10 +215,19 @@ bool moat_is_start(const struct moat_walk *w, s64 at)
 	       w->map[at >> w->arch->shift] & WALK_START;
 }
 
+bool moat_is_entry(const struct moat_walk *w, u32 at)
+{
+	u32 i;
+
+	for (i = 0; i < w->c->nr_entry && w->c->entry[i] != at; i++)
+		;
+	return at == w->c->main || i < w->c->nr_entry;
+}
+
 bool moat_target(struct moat_walk *w, s64 to)
 {
-	if (to < 0 || to >= w->c->bytes || to & ((1 << w->arch->shift) - 1))
-		return moat_refuse(w, "a branch leads out of the image");
+	if (to < w->c->main || to >= w->c->bytes || to & ((1 << w->arch->shift) - 1))
+		return moat_reject(w, "a branch leads out of the image");
 	w->map[to >> w->arch->shift] |= WALK_TARGET;
 	return true;
 }

@@ -302,7 +302,7 @@ int moat_emit(struct moat *jit, u8 *rw, u64 pc, u32 bytes)
 		return err;
 	if (jit->gates)
 		err = split_forbidden(jit, rw);
-	if (!err && jit->opt->check && !jit->opt->kernel)
+	if (!err && jit->opt->check && !moat_kernel_form(jit->opt))
 		err = jit->opt->check(jit, rw, bytes);
 	return err;
 }

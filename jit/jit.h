@@ -87,8 +87,8 @@ struct moat_options {
 	void (*inlined)(void *arg, s32 id, u64 r1, struct moat_inline *out);
 	/*
 	 * Called with each image when it is complete; what it returns is what moat_emit() does.  NULL:
-	 * images are not checked; those for the kernel never are, yet.  It is for the
-	 * host to call moat_check() there, which needs memory.
+	 * images are not checked; those of mode none for the kernel never are.  It is for
+	 * the host to call moat_check() there, which needs memory.
 	 */
 	int (*check)(const struct moat *jit, const u8 *code, u32 bytes);
 	void *arg;		/* of the functions above */

@@ -121,15 +121,18 @@ struct moat_walker {
 	bool (*scan)(struct moat_walk *w, u32 *next);	/* look at the instruction at w->at once */
 	bool (*step)(struct moat_walk *w);	/* follow it; false: nothing runs on behind it */
 	void (*enter)(struct moat_walk *w, bool callback);	/* state at an entry */
+	bool (*stub)(struct moat_walk *w);	/* is all around the image what the kernel needs? */
 };
 
 /* Refuse, once; always false. */
-bool moat_refuse(struct moat_walk *w, const char *why);
+bool moat_reject(struct moat_walk *w, const char *why);
 /* The state at hand arrives at offset @to as well. */
 void moat_flow(struct moat_walk *w, s64 to);
 /* What stands at @to is the target of a branch (while scanning).  False: refused. */
 bool moat_target(struct moat_walk *w, s64 to);
 bool moat_is_start(const struct moat_walk *w, s64 at);
+/* Does the host enter at @at? */
+bool moat_is_entry(const struct moat_walk *w, u32 at);
 /* Which call out of the image the one at w->at is, counted from the first. */
 u32 moat_call_number(const struct moat_walk *w);
 /* May the call at hand lead to @address?  @site: the constant it was given, or -1.  Sets *@tail. */

@@ -136,12 +136,14 @@ static u64 near(u64 fn)
 /* Ways to be entered and left: bits of @way. */
 static void set_way(u32 way)
 {
-	static const u8 thunk[] = { 0x90, 0xc3 };	/* nop; ret */
+	static const u8 nop_ret[] = { 0x90, 0xc3 };
+	u64 thunk;
 
 	kform_free(&form);
 	kform_defaults(&form);
 	free(work);
 	work = NULL;
+	thunk = kform_place(&form, nop_ret, sizeof(nop_ret));	/* on arm64 nothing but a first piece of memory */
 	kernel = form.kernel;
 	kernel.run = near((u64)run);
 	kernel.domain = DOMAIN;
@@ -150,14 +152,12 @@ static void set_way(u32 way)
 	opt = (struct moat_options) {
 		.arch = moat_native(), .mode = MOAT_MODE_BASEREG, .kernel = &kernel, .cpu = form.cpu, .entry_args = 1,
 		.fuel = way & 2, .call = near((u64)host_call), .tail = near((u64)host_tail),
-		.packet = near((u64)host_packet), .known = known, .log = { log_line, NULL },
+		.packet = near((u64)host_packet), .known = known, .check = moat_verify_image, .log = { log_line, NULL },
 	};
 #if defined(__x86_64__)
 	opt.cpu = way & 4 ? opt.cpu | X64_IBT : opt.cpu & ~X64_IBT;
-	kernel.return_thunk = way & 8 ? kform_place(&form, thunk, sizeof(thunk)) : 0;
-#else
-	(void)thunk;
 #endif
+	kernel.return_thunk = way & 8 ? thunk : 0;	/* x86 */
 	form.cpu = opt.cpu;
 	fuel = 1000;
 	packet_word = 0x1234;
