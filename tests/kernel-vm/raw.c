@@ -23,12 +23,17 @@ void raw_put_insns(struct raw_program *p, const struct bpf_insn *insn, u32 n)
 	p->len += n;
 }
 
+void raw_reset(struct raw_program *p, const char *name)
+{
+	p->name = name;
+	p->len = 0;
+}
+
 void raw_open(struct raw_program *p, const char *name)
 {
 	u8 r;
 
-	p->name = name;
-	p->len = 0;
+	raw_reset(p, name);
 	for (r = 0; r < 10; r++)
 		raw_put(p, LDDW(r, first_value[r]));
 }

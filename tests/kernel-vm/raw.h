@@ -18,6 +18,8 @@ struct raw_program {
 	struct bpf_insn insn[RAW_MAX];
 };
 
+/* Nothing yet; or what every program begins with. */
+void raw_reset(struct raw_program *p, const char *name);
 void raw_open(struct raw_program *p, const char *name);
 void raw_close(struct raw_program *p);
 void raw_put_insns(struct raw_program *p, const struct bpf_insn *insn, u32 n);

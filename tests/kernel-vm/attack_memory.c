@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Attacks by memory accesses, and by what is found in registers. */
+#include <unistd.h>
+#include <bpf/bpf.h>
+
+#include "../check.h"
+#include "attack.h"
+
+#define MARK	0x5ec2e7c0de5ull
+
+/* Registers are addresses ------------------------------------------------------------- */
+
+static void load_from(u64 address)
+{
+	put(LDDW(1, address), LDX(BPF_DW, 2, 1, 0), STX(BPF_DW, 6, 2, 0));
+}
+
+static bool read_secret(struct attempt *a)
+{
+	load_from(prey("secret.at"));
+	attempt_run(a);
+	return a->out[0] == prey("secret");
+}
+
+/* The kernel's version string, whose address every user of /proc/kallsyms may know. */
+static bool read_banner(struct attempt *a)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	unsigned long long at = 0;
+	char name[256];
+
+	while (f && fscanf(f, "%llx %*s %255s%*[^\n]", &at, name) == 2 && strcmp(name, "linux_banner"))
+		at = 0;
+	if (f)
+		fclose(f);
+	CHECK(at, "the address of linux_banner is not to be known");
+	load_from(at);
+	attempt_run(a);
+	return !memcmp(a->out, "Linux version", 8);
+}
+
+static bool write_victim(struct attempt *a)
+{
+	u64 mark = prey("victim") + MARK;
+
+	put(LDDW(1, prey("victim.at")), LDDW(2, mark), STX(BPF_DW, 1, 2, 0));
+	attempt_run(a);
+	return prey("victim") == mark;
+}
+
+static bool write_byte(struct attempt *a)
+{
+	u64 was = prey("victim");
+
+	put(LDDW(1, prey("victim.at")), ST(BPF_B, 1, 3, (s32)(u8)(was >> 24) + 1));
+	attempt_run(a);
+	return prey("victim") != was;
+}
+
+static bool swap_victim(struct attempt *a)
+{
+	u64 was = prey("victim");
+
+	put(LDDW(1, prey("victim.at")), LDDW(2, ~was), ATOM(BPF_DW, BPF_XCHG, 1, 2, 0), STX(BPF_DW, 6, 2, 0));
+	attempt_run(a);
+	return prey("victim") == ~was || a->out[0] == was;
+}
+
+static bool add_to_victim(struct attempt *a)
+{
+	u64 was = prey("victim");
+
+	put(LDDW(1, prey("victim.at")), MOV_K(2, 77), ATOM(BPF_W, BPF_ADD, 1, 2, 0));
+	attempt_run(a);
+	return prey("victim") != was;
+}
+
+/* A pointer and its distance from the target: @reg is what the verifier calls it, R8 is free --------------------------- */
+
+static bool read_from(struct attempt *a, u8 reg)
+{
+	put(LDDW(8, prey("secret.at")), ALU64_X(BPF_SUB, 8, reg), MOV_X(2, reg), ALU64_X(BPF_ADD, 2, 8));
+	put(LDX(BPF_DW, 2, 2, 0), STX(BPF_DW, 6, 2, 0));
+	attempt_run(a);
+	return a->out[0] == prey("secret");
+}
+
+static bool from_value(struct attempt *a)
+{
+	return read_from(a, 6);
+}
+
+static bool from_stack(struct attempt *a)
+{
+	return read_from(a, 10);
+}
+
+static bool from_context(struct attempt *a)
+{
+	return read_from(a, 7);
+}
+
+/* The packet's end is no pointer to calculate with. */
+static bool from_packet_end(struct attempt *a)
+{
+	put(LDX(BPF_W, 9, 7, offsetof(struct __sk_buff, data_end)));
+	return read_from(a, 9);
+}
+
+static bool from_packet(struct attempt *a)
+{
+	put(LDX(BPF_W, 9, 7, offsetof(struct __sk_buff, data)));
+	return read_from(a, 9);
+}
+
+/* XOR makes a number of the context, and of that an address. */
+static bool from_number(struct attempt *a)
+{
+	put(MOV_X(9, 7), ALU64_K(BPF_XOR, 9, 0));
+	return read_from(a, 9);
+}
+
+/* Maps ------------------------------------------------------------------------------------ */
+
+/* A neighbour's values, at the very address by which the neighbour knows them. */
+static bool meet_neighbour(struct attempt *a, bool write)
+{
+	u64 value[VALUE_WORDS];
+	int map = attack_map(0, MARK), prog = attack_bystander(map);
+
+	attack_value(map, value);
+	CHECK(value[1] && value[2] == 1, "the neighbour does not know its own value");
+	put(LDDW(1, value[1]));
+	if (write)
+		put(ST(BPF_DW, 1, 0, 7));
+	else
+		put(LDX(BPF_DW, 2, 1, 0), STX(BPF_DW, 6, 2, 0));
+	attempt_run(a);
+	attack_value(map, value);
+	close(prog);
+	close(map);
+	return a->out[0] == MARK || value[0] != MARK;
+}
+
+static bool read_neighbour(struct attempt *a)
+{
+	return meet_neighbour(a, false);
+}
+
+static bool write_neighbour(struct attempt *a)
+{
+	return meet_neighbour(a, true);
+}
+
+/* The map's own header, before its values. */
+static bool resize_map(struct attempt *a)
+{
+	s16 at = (s16)((s64)prey("map.max_entries") - (s64)prey("array.value"));
+	struct bpf_map_info info = { 0 };
+	u32 len = sizeof(info);
+
+	put(ST(BPF_W, 6, at, 77));
+	attempt_run(a);
+	CHECK(!bpf_obj_get_info_by_fd(a->own, &info, &len), "nothing is known of a map");
+	return info.max_entries != 1;
+}
+
+static bool read_header(struct attempt *a)
+{
+	put(LDX(BPF_DW, 2, 6, (s16)((s64)prey("map.ops") - (s64)prey("array.value"))), STX(BPF_DW, 6, 2, 0));
+	attempt_run(a);
+	return is_kernel_address(a->out[0]);
+}
+
+/* Of the words that a program left, is one a kernel's address? */
+static bool found_address(const struct attempt *a, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if (is_kernel_address(a->out[i]))
+			return true;
+	return false;
+}
+
+/* What links the elements of a hash map lies right before their values. */
+static bool read_links(struct attempt *a)
+{
+	u64 key = 5, value = 6;
+	s16 i;
+
+	bpf_map_update_elem(a->hash, &key, &value, BPF_ANY);
+	put(ST(BPF_DW, 10, -8, 5), LD_MAP(1, a->hash), MOVE(2, 10, -8), CALL(BPF_FUNC_map_lookup_elem));
+	put(JMP_K(BPF_JNE, 0, 0, 2), MOV_K(0, 2), EXIT);
+	for (i = 0; i < 12; i++)
+		put(LDX(BPF_DW, 1, 0, (s16)(-8 - 8 * i)), STX(BPF_DW, 6, 1, (s16)(8 * i)));
+	attempt_run(a);
+	return found_address(a, 12);
+}
+
+/* A map whose values programs may only read. */
+static bool write_constant(struct attempt *a)
+{
+	u64 value[VALUE_WORDS];
+	int map = attack_map(BPF_F_RDONLY_PROG, MARK);
+
+	put(LD_VALUE(1, map, 0), ST(BPF_DW, 1, 0, 7));
+	attempt_run(a);
+	attack_value(map, value);
+	close(map);
+	return value[0] != MARK;
+}
+
+/* Stack --------------------------------------------------------------------------------- */
+
+/* What lies above the frame, by R10 itself: saved registers, the return address. */
+static bool read_above(struct attempt *a)
+{
+	s16 i;
+
+	for (i = 0; i < 16; i++)
+		put(LDX(BPF_DW, 1, 10, (s16)(8 * i)), STX(BPF_DW, 6, 1, (s16)(8 * i)));
+	attempt_run(a);
+	return found_address(a, 16);
+}
+
+/* What others left in the frame. */
+static bool read_stale(struct attempt *a)
+{
+	s16 i;
+
+	for (i = 0; i < 64; i++)
+		put(LDX(BPF_DW, 1, 10, (s16)(-8 - 8 * i)), STX(BPF_DW, 6, 1, (s16)(8 * i)));
+	attempt_run(a);
+	return found_address(a, 64);
+}
+
+/*
+ * A function that is called twice returns the second time to where it was called first: what is in between runs twice.  The
+ * return address is kept in the value's word 1.
+ */
+static bool return_elsewhere(struct attempt *a)
+{
+#ifdef __x86_64__
+	s16 at = 8;
+#else
+	s16 at = 72;	/* behind x19-x22, x25-x28 and the frame pointer */
+#endif
+
+	put(MOV_K(8, 0), CALL_LOCAL(5), ALU64_K(BPF_ADD, 8, 1), CALL_LOCAL(3));
+	put(STX(BPF_DW, 6, 8, 0), MOV_K(0, 1), EXIT);
+	/* the function; the word counts its calls */
+	put(LD_VALUE(1, a->own, 0), LDX(BPF_DW, 2, 1, 16), ALU64_K(BPF_ADD, 2, 1), STX(BPF_DW, 1, 2, 16));
+	put(JMP_K(BPF_JNE, 2, 1, 2), LDX(BPF_DW, 3, 10, at), STX(BPF_DW, 1, 3, 8));
+	put(JMP_K(BPF_JNE, 2, 2, 2), LDX(BPF_DW, 3, 1, 8), STX(BPF_DW, 10, 3, at));
+	attempt_run(a);
+	return a->out[0] != 1 && a->out[0] != 0;
+}
+
+/* Addresses ------------------------------------------------------------------------------- */
+
+/* What the program is given: its frame, its context, its map, its value, what a lookup found. */
+static bool tell_addresses(struct attempt *a)
+{
+	put(STX(BPF_DW, 6, 10, 0), STX(BPF_DW, 6, 7, 8), STX(BPF_DW, 6, 6, 16));
+	put(LD_MAP(1, a->own), STX(BPF_DW, 6, 1, 24), ST(BPF_W, 10, -4, 0), MOVE(2, 10, -4));
+	put(CALL(BPF_FUNC_map_lookup_elem), STX(BPF_DW, 6, 0, 32));
+	attempt_run(a);
+	return found_address(a, 5);
+}
+
+#define FILTER	BPF_PROG_TYPE_SOCKET_FILTER
+#define TC	BPF_PROG_TYPE_SCHED_CLS
+
+const struct attack attacks_on_memory[] = {
+	{ "read a secret of the kernel", FILTER, true, read_secret },
+	{ "read the kernel's own data", FILTER, true, read_banner },
+	{ "overwrite an object of the kernel", FILTER, true, write_victim },
+	{ "overwrite one byte of it", FILTER, true, write_byte },
+	{ "exchange it", FILTER, true, swap_victim },
+	{ "add to it", FILTER, true, add_to_victim },
+	{ "far from a map's value", FILTER, true, from_value },
+	{ "far from the stack", FILTER, true, from_stack },
+	{ "far from the context", BPF_PROG_TYPE_RAW_TRACEPOINT, false, from_context },
+	{ "a context that was a number", FILTER, true, from_number },
+	{ "far from the packet", TC, false, from_packet },
+	{ "far from the packet's end", TC, false, from_packet_end },
+	{ "read a neighbour's map", FILTER, true, read_neighbour },
+	{ "overwrite a neighbour's map", FILTER, true, write_neighbour },
+	{ "read the header of a map", FILTER, true, read_header },
+	{ "overwrite the header of a map", FILTER, true, resize_map },
+	{ "read the links of a hash map", FILTER, true, read_links },
+	{ "overwrite a constant map", FILTER, true, write_constant },
+	{ "read above the stack", FILTER, true, read_above },
+	{ "read what is left on the stack", FILTER, true, read_stale },
+	{ "return to elsewhere", TC, false, return_elsewhere },
+	{ "tell addresses", FILTER, true, tell_addresses },
+	{ NULL, 0, false, NULL },
+};
