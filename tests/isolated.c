@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel's part for isolated images; see isolated.h. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "check.h"
+#include "gen.h"
+#include "isolated.h"
+#include "../jit/run.h"
+#include "../arch-x86/x64.h"
+#include "../disasm-tests/asm.h"
+#include "../runtime/internal.h"
+
+#define CAGE_BYTES	(1ull << 32)
+#define GUARD_BYTES	(64u << 10)
+#define STACK_AT	(CTX_AT - MOAT_STACK_BYTES)
+#define CTX_BYTES	4096
+#define DOMAIN		0xffff888123456780ull
+#define MAX_INSNS	200
+
+typedef u64 entry_fn(u64 r1, u64 r2, struct moat_frame *f);
+typedef u64 callback_fn(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4);
+
+struct isolated iso;
+u8 *isolated_cage;
+
+static struct moat_frame frame;
+static sigjmp_buf aborted;
+
+/* The kernel's part -------------------------------------------------------------- */
+
+static void got(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 n)
+{
+	const u64 args[] = { r1, r2, r3, r4, r5 };
+
+	memcpy(iso.arg, args, sizeof(iso.arg));
+	iso.site = n;
+	iso.is_odd |= (u64)__builtin_frame_address(0) % 16 || f != &frame;
+}
+
+/* Helper 5 tells its arguments, helper 181 calls the function in R2 back with 1, 2, 3, 4. */
+static u64 host_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 n)
+{
+	u32 i;
+
+	got(r1, r2, r3, r4, r5, f, n);
+	iso.nr_call++;
+	if (iso.jit.site[n].helper != BPF_FUNC_loop)
+		return r1 + 10 * r2 + 100 * r3 + 1000 * r4 + 10000 * r5;
+	for (i = 0; i < iso.jit.nr_func && iso.jit.func[i].start != r2; i++)
+		;
+	return ((callback_fn *)(void *)(iso.code + iso.jit.func_entry[i]))(1, 2, 3, f, 4);
+}
+
+/* Ends the run if it is to succeed, as the kernel does. */
+static u64 host_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 n)
+{
+	got(r1, r2, r3, r4, r5, f, n);
+	iso.nr_tail++;
+	if (iso.tail_result == 1)
+		siglongjmp(aborted, 2);
+	return iso.tail_result;
+}
+
+static u64 host_packet(u64 off, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 n)
+{
+	got(off, bytes, r3, r4, r5, f, n);
+	return off + bytes <= 8 ? iso.packet_word & ((1ull << 8 * bytes) - 1) : ~0ull;
+}
+
+static u64 run(u64 ctx, u64 domain)
+{
+	entry_fn *entry = (entry_fn *)(void *)(iso.code + iso.jit.entry);
+	int end;
+
+	iso.nr_run++;
+	iso.is_odd |= (u64)__builtin_frame_address(0) % 16;
+	CHECK(ctx == iso.context && domain == DOMAIN, "run() is called with %llx, %llx", (unsigned long long)ctx,
+	      (unsigned long long)domain);
+	frame = (struct moat_frame){ .stack = (u64)isolated_cage + CTX_AT, .cage = (u64)isolated_cage, .fuel = iso.fuel };
+	end = sigsetjmp(aborted, 1);
+	return end ? ENDED - 2 + (u64)end : entry(CTX_AT, LEFT, &frame);
+}
+
+static void faulted(int sig, siginfo_t *info, void *uc)
+{
+	iso.fault_at = sig == SIGSEGV ? (u64)info->si_addr : (u64)info->si_addr - (u64)iso.code;
+	siglongjmp(aborted, 1);
+}
+
+static void log_line(void *unused, const char *text)
+{
+	snprintf(iso.refused, sizeof(iso.refused), "%s", text);
+}
+
+static bool known(void *unused, s32 id)
+{
+	return id == 5 || id == BPF_FUNC_loop || id == BPF_FUNC_tail_call || id >= GEN_MIX;
+}
+
+/* In reach of the image: a jump to @fn that does not touch the stack. */
+static u64 near(u64 fn)
+{
+#if defined(__x86_64__)
+	u8 jump[] = { 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0 };	/* movabs rax, fn; jmp rax */
+
+	memcpy(jump + 2, &fn, 8);
+	return kform_place(&iso.form, jump, sizeof(jump));
+#else
+	return fn;
+#endif
+}
+
+void isolated_set(u32 way)
+{
+	static const u8 nop_ret[] = { 0x90, 0xc3 };
+	u64 thunk;
+
+	kform_free(&iso.form);
+	kform_defaults(&iso.form);
+	free(iso.work);
+	iso.work = NULL;
+	thunk = kform_place(&iso.form, nop_ret, sizeof(nop_ret));	/* on arm64 nothing but a first piece of memory */
+	iso.kernel = iso.form.kernel;
+	iso.kernel.run = near((u64)run);
+	iso.kernel.domain = DOMAIN;
+	iso.kernel.stack_bytes = 64;	/* not looked at */
+	iso.kernel.int3_after_ret = way & 1;
+	iso.opt = (struct moat_options) {
+		.arch = moat_native(), .mode = MOAT_MODE_BASEREG, .kernel = &iso.kernel, .cpu = iso.form.cpu,
+		.entry_args = 1, .fuel = way & 2, .call = near((u64)host_call), .tail = near((u64)host_tail),
+		.packet = near((u64)host_packet), .known = known, .check = moat_verify_image, .log = { log_line, NULL },
+	};
+#if defined(__x86_64__)
+	iso.opt.cpu = way & 4 ? iso.opt.cpu | X64_IBT : iso.opt.cpu & ~X64_IBT;
+#endif
+	iso.kernel.return_thunk = way & 8 ? thunk : 0;	/* x86 */
+	iso.form.cpu = iso.opt.cpu;
+	iso.fuel = 1000;
+	iso.packet_word = 0x1234;
+	iso.tail_result = 0;
+	iso.nr_call = iso.nr_tail = iso.nr_run = 0;
+	iso.is_odd = false;
+}
+
+/* Programs ------------------------------------------------------------------------ */
+
+int isolated_compile(const struct bpf_insn *insn, u32 len)
+{
+	int err;
+
+	iso.refused[0] = 0;
+	free(iso.work);
+	iso.work = calloc(1, moat_work_bytes(len));
+	err = iso.work ? moat_plan(&iso.jit, insn, len, &iso.opt, iso.work) : -ENOMEM;
+	if (err)
+		return err;
+	iso.code = iso.form.mem + iso.form.used;
+	iso.form.used += (iso.jit.bytes + 63) & ~63u;
+	if (iso.form.used > iso.form.mem_bytes)
+		return -ENOMEM;
+	err = moat_emit(&iso.jit, iso.code, (u64)iso.code, iso.jit.bytes);
+	__builtin___clear_cache((char *)iso.code, (char *)iso.code + iso.jit.bytes);
+	return err;
+}
+
+int isolated_assemble(const char *text)
+{
+	static struct bpf_insn insn[MAX_INSNS];
+	char error[200] = "";
+	int n = assemble(text, insn, MAX_INSNS, error);
+
+	return CHECK(n > 0, "%s", error) ? isolated_compile(insn, (u32)n) : -EINVAL;
+}
+
+u64 isolated_enter(u8 *at)
+{
+	iso.form.func[0].code = at;
+	return kform_run(&iso.form, (void *)iso.context);
+}
+
+u64 isolated_run(const char *text)
+{
+	if (!CHECK(!isolated_assemble(text), "%s: %s", text, iso.refused))
+		return ~0ull;
+	return isolated_enter(iso.code);
+}
+
+bool isolated_start(void)
+{
+	struct sigaction sa = { .sa_sigaction = faulted, .sa_flags = SA_SIGINFO };
+	u8 *at = mmap(NULL, 2 * CAGE_BYTES + 2 * GUARD_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return false;
+	sigaction(SIGSEGV, &sa, NULL);
+	sigaction(SIGILL, &sa, NULL);
+	sigaction(SIGTRAP, &sa, NULL);
+	isolated_cage = (u8 *)(((u64)at + GUARD_BYTES + CAGE_BYTES - 1) & ~(CAGE_BYTES - 1));
+	return !mprotect(isolated_cage + STACK_AT, MOAT_STACK_BYTES + CTX_BYTES, PROT_READ | PROT_WRITE);
+}
