@@ -34,6 +34,7 @@ struct bpf_moat_values {
 	u32 start, bytes;	/* offsets [start, start + bytes) are what a domain may be granted, whole pages */
 	void *base;		/* the host's address of the whole piece: @front bytes that nobody is granted, then those */
 	u32 nr_page;		/* of the whole piece */
+	u32 stride;		/* of a per-CPU map: from the values of one CPU to those of the next */
 	struct page **page;
 	refcount_t refs;	/* cages that it is in, and its owner */
 };
@@ -216,6 +217,8 @@ void moat_view_leave(struct moat_run *run);
 /* The same around a helper that looks at the context or packet, or (@moves) may change where the packet's data is. */
 void moat_view_before_call(struct moat_run *run);
 void moat_view_after_call(struct moat_run *run, bool moves);
+/* After these helpers, which only look, moat_view_after_call() may be left out. */
+bool moat_view_only_read(s32 helper);
 
 /* Asks the verifier's log and gives @err: why a program cannot be isolated. */
 __printf(3, 4) int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...);

@@ -36,13 +36,13 @@ static int add(struct moat_fields *f, u32 off, u32 bytes, bool written)
 		return 0;
 	}
 	if (f->nr == MOAT_MAX_FIELDS)
-		return moat_refuse(f->env, -EOPNOTSUPP, "more than %u fields of the context are used\n", MOAT_MAX_FIELDS);
+		return moat_refuse(f->env, -EOPNOTSUPP, "more than %u fields of the context are used", MOAT_MAX_FIELDS);
 	f->field[f->nr++] = (struct moat_field){ .off = off, .bytes = bytes, .written = written };
 	return 0;
 }
 
 /* What the kernel says of this access to the context. */
-static bool may_access(struct bpf_verifier_env *env, u32 off, u32 bytes, enum bpf_access_type type,
+static bool may_access(struct bpf_verifier_env *env, int off, int bytes, enum bpf_access_type type,
 		       struct bpf_insn_access_aux *info)
 {
 	*info = (struct bpf_insn_access_aux){ .reg_type = SCALAR_VALUE, .log = &env->log };
@@ -52,14 +52,14 @@ static bool may_access(struct bpf_verifier_env *env, u32 off, u32 bytes, enum bp
 /* One load or store of the context at instruction @i. */
 static int use(struct moat_fields *f, u32 i, const struct bpf_insn *insn)
 {
-	u32 bytes = BPF_LDST_BYTES(insn), off = insn->off;
+	int bytes = BPF_LDST_BYTES(insn), off = insn->off;
 	bool written = BPF_CLASS(insn->code) != BPF_LDX;
 	struct bpf_insn_access_aux info;
 
 	/* A field that is written is read, too: the view must have its value if the program comes by another way. */
 	if ((written && !may_access(f->env, off, bytes, BPF_WRITE, &info)) ||
 	    !may_access(f->env, off, bytes, BPF_READ, &info))
-		return moat_refuse(f->env, -EOPNOTSUPP, "insn %u: context offset %u, %u bytes: no such field\n", i, off, bytes);
+		return moat_refuse(f->env, -EOPNOTSUPP, "insn %u: context offset %d, %d bytes: no such field", i, off, bytes);
 	switch ((int)info.reg_type) {
 	case SCALAR_VALUE:
 		break;
@@ -71,7 +71,7 @@ static int use(struct moat_fields *f, u32 i, const struct bpf_insn *insn)
 		f->data = true;
 		return 0;
 	default:
-		return moat_refuse(f->env, -EOPNOTSUPP, "insn %u: context offset %u is a pointer, which has no isolated form\n",
+		return moat_refuse(f->env, -EOPNOTSUPP, "insn %u: context offset %d is a pointer, which has no isolated form",
 				   i, off);
 	}
 	/* A part of a field: the view has all of it. */
@@ -126,7 +126,7 @@ static int convert(struct code *c, const struct moat_field *f, enum bpf_access_t
 	u32 bytes = 0, n = c->env->ops->convert_ctx_access(type, &insn, c->insn + c->len, c->env->prog, &bytes);
 
 	if (!n || n >= CONVERTED)
-		return moat_refuse(c->env, -EOPNOTSUPP, "context offset %u has no conversion\n", f->off);
+		return moat_refuse(c->env, -EOPNOTSUPP, "context offset %u has no conversion", f->off);
 	c->len += n;
 	return 0;
 }
@@ -172,7 +172,7 @@ static int resolve_calls(struct code *c)
 			continue;
 		proto = c->env->ops->get_func_proto(insn->imm, c->env->prog);
 		if (!proto || !proto->func)
-			return moat_refuse(c->env, -EOPNOTSUPP, "the prologue calls unknown helper %d\n", insn->imm);
+			return moat_refuse(c->env, -EOPNOTSUPP, "the prologue calls unknown helper %d", insn->imm);
 		insn->imm = proto->func - __bpf_call_base;
 	}
 	return 0;
@@ -203,7 +203,7 @@ static int compile(struct code *c, const char *name, struct bpf_prog **made)
 		err = -EOPNOTSUPP;
 	if (err) {
 		bpf_prog_free(prog);
-		return moat_refuse(c->env, err, "cannot compile %s: error %d\n", name, err);
+		return moat_refuse(c->env, err, "cannot compile %s: error %d", name, err);
 	}
 	*made = prog;
 	return 0;

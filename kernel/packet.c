@@ -17,9 +17,9 @@ int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf
 	u32 last = env->prog->aux->max_pkt_offset;
 
 	if (!kind)
-		return moat_refuse(env, -EOPNOTSUPP, "packets have no view in programs of this type\n");
+		return moat_refuse(env, -EOPNOTSUPP, "packets have no view in programs of this type");
 	if (last >= MOAT_VIEW_PACKET_MAX)
-		return moat_refuse(env, -EOPNOTSUPP, "byte %u of the packet is out of its view's reach\n", last);
+		return moat_refuse(env, -EOPNOTSUPP, "byte %u of the packet is out of its view's reach", last);
 	v->packet = kind;
 	v->packet_bytes = last + 1;
 	v->packet_write = env->seen_direct_write;

@@ -63,7 +63,7 @@ static int plan_flat(struct moat_view *v, const struct view_type *t, struct bpf_
 	u32 end = env->prog->aux->max_ctx_offset;
 
 	if (end > t->flat_end)
-		return moat_refuse(env, -EOPNOTSUPP, "context offset %u is out of its view's reach\n", end - 1);
+		return moat_refuse(env, -EOPNOTSUPP, "context offset %u is out of its view's reach", end - 1);
 	/* Attaching compares with the same end, so each context that comes has as many bytes. */
 	v->flat = t->flat;
 	v->flat_end = max_t(u32, end, t->flat);
@@ -94,11 +94,11 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	const struct view_type *t = type < ARRAY_SIZE(types) && types[type].known ? &types[type] : NULL;
 
 	if (!t)
-		return moat_refuse(env, -EOPNOTSUPP, "programs of type %u (%s) have no isolated form\n", type, type_name(type));
+		return moat_refuse(env, -EOPNOTSUPP, "programs of type %u (%s) have no isolated form", type, type_name(type));
 	if (bpf_prog_is_dev_bound(env->prog->aux))
-		return moat_refuse(env, -EOPNOTSUPP, "offloaded programs have no isolated form\n");
+		return moat_refuse(env, -EOPNOTSUPP, "offloaded programs have no isolated form");
 	if (!t->flat_end != !!env->ops->convert_ctx_access)
-		return moat_refuse(env, -EOPNOTSUPP, "the context of type %u (%s) is not what it was\n", type, type_name(type));
+		return moat_refuse(env, -EOPNOTSUPP, "the context of type %u (%s) is not what it was", type, type_name(type));
 	d->view = kzalloc(sizeof(*d->view), GFP_KERNEL_ACCOUNT);
 	if (!d->view)
 		return -ENOMEM;
@@ -173,7 +173,33 @@ void moat_view_before_call(struct moat_run *run)
 	flush(run);
 }
 
-/* Helpers change what programs see of a context and of a packet even where they move nothing, so the view is filled in any case. */
+bool moat_view_only_read(s32 helper)
+{
+	switch (helper) {
+	case BPF_FUNC_skb_load_bytes:
+	case BPF_FUNC_skb_load_bytes_relative:
+	case BPF_FUNC_xdp_load_bytes:
+	case BPF_FUNC_xdp_get_buff_len:
+	case BPF_FUNC_perf_event_output:
+	case BPF_FUNC_get_stackid:
+	case BPF_FUNC_get_stack:
+	case BPF_FUNC_get_socket_cookie:
+	case BPF_FUNC_get_socket_uid:
+	case BPF_FUNC_get_cgroup_classid:
+	case BPF_FUNC_get_route_realm:
+	case BPF_FUNC_skb_get_tunnel_key:
+	case BPF_FUNC_skb_get_tunnel_opt:
+	case BPF_FUNC_skb_under_cgroup:
+	case BPF_FUNC_skb_cgroup_id:
+	case BPF_FUNC_skb_ancestor_cgroup_id:
+	case BPF_FUNC_fib_lookup:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Most others change what programs see of a context or of a packet even where they move nothing. */
 void moat_view_after_call(struct moat_run *run, bool moves)
 {
 	fill(run);
