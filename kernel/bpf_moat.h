@@ -53,6 +53,8 @@ static inline bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long 
 
 #define bpf_moat_values(map)		((struct bpf_moat_values *)NULL)
 #define bpf_moat_set_values(map, v)	((void)(v))
+#define bpf_moat_cpu_ptr(map, pptr, cpu)	per_cpu_ptr(pptr, cpu)
+#define bpf_moat_this_cpu_ptr(map, pptr)	this_cpu_ptr(pptr)
 
 static inline bool bpf_moat_map_wanted(const union bpf_attr *attr)
 {
@@ -60,6 +62,11 @@ static inline bool bpf_moat_map_wanted(const union bpf_attr *attr)
 }
 
 static inline void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, int numa_node)
+{
+	return NULL;
+}
+
+static inline void *bpf_moat_values_alloc_percpu(struct bpf_moat_values **v, u64 bytes)
 {
 	return NULL;
 }
@@ -115,6 +122,16 @@ bool bpf_moat_map_wanted(const union bpf_attr *attr);
  * to pages, and behind them @bytes for values.  Returns where it starts, or NULL.
  */
 void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, int numa_node);
+/* The same for @bytes of values on every CPU; returns where those of CPU 0 start. */
+void *bpf_moat_values_alloc_percpu(struct bpf_moat_values **v, u64 bytes);
+/* What lies at @at for CPU 0, for @cpu. */
+void *bpf_moat_cpu_value(const struct bpf_moat_values *v, void *at, u32 cpu);
+/* Of a value that is at @pptr: an address of the per-CPU allocator, or in the heap. */
+#define bpf_moat_cpu_ptr(map, pptr, cpu)	\
+	(bpf_moat_values(map) ?			\
+	 bpf_moat_cpu_value(bpf_moat_values(map), (void __force *)(pptr), cpu) : (void *)per_cpu_ptr(pptr, cpu))
+#define bpf_moat_this_cpu_ptr(map, pptr)	bpf_moat_cpu_ptr(map, pptr, raw_smp_processor_id())
+
 /* Where what it has for values starts. */
 void *bpf_moat_values_start(const struct bpf_moat_values *v);
 /* Process context; NULL is ignored. */

@@ -7,8 +7,11 @@
  * pointer to a kernel object) must stay where no program can write freely:
  * such maps are made as ever, and no isolated program can use them.
  */
+#include <linux/align.h>
 #include <linux/btf.h>
+#include <linux/cache.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include "domain.h"
 
 /* The kernel has no other way to ask than to make the table. */
@@ -47,6 +50,9 @@ bool bpf_moat_map_wanted(const union bpf_attr *attr)
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
 		return moat_heap_base && moat_maps_isolated() && !has_special_fields(attr);
 	default:
 		return false;
@@ -57,6 +63,24 @@ void *bpf_moat_values_alloc(struct bpf_moat_values **v, u64 front, u64 bytes, in
 {
 	*v = moat_values_alloc(front, bytes, numa_node);
 	return *v ? (*v)->base : NULL;
+}
+
+void *bpf_moat_values_alloc_percpu(struct bpf_moat_values **v, u64 bytes)
+{
+	/* One CPU's values share no cache line with another's. */
+	u64 stride = ALIGN(bytes, SMP_CACHE_BYTES);
+
+	/* More has no place anyway, and could overflow. */
+	*v = bytes < SZ_2G ? moat_values_alloc(0, stride * nr_cpu_ids, NUMA_NO_NODE) : NULL;
+	if (!*v)
+		return NULL;
+	(*v)->stride = stride;
+	return (*v)->base;
+}
+
+void *bpf_moat_cpu_value(const struct bpf_moat_values *v, void *at, u32 cpu)
+{
+	return at + (u64)v->stride * cpu;
 }
 
 void *bpf_moat_values_start(const struct bpf_moat_values *v)
