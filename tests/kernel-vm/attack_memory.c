@@ -269,6 +269,30 @@ static bool tell_addresses(struct attempt *a)
 	return found_address(a, 5);
 }
 
+/* Registers that the program has not written: at its start, and after a helper. */
+static bool tell_registers(struct attempt *a)
+{
+	static const u8 found[] = { 0, 2, 3, 4, 5, 8, 9 };
+	s16 i;
+
+	for (i = 0; i < (s16)sizeof(found); i++)
+		put(STX(BPF_DW, 6, found[i], (s16)(8 * i)));
+	attempt_run(a);
+	return found_address(a, sizeof(found));
+}
+
+static bool tell_after_call(struct attempt *a)
+{
+	u8 r;
+
+	/* sends the packet's words to the value; what else the kernel had in its registers stays there */
+	put(MOV_X(1, 7), MOV_K(2, 0), MOVE(3, 6, 256), MOV_K(4, 8), CALL(BPF_FUNC_skb_load_bytes));
+	for (r = 1; r <= 5; r++)
+		put(STX(BPF_DW, 6, r, (s16)(8 * r)));
+	attempt_run(a);
+	return found_address(a, 6);
+}
+
 #define FILTER	BPF_PROG_TYPE_SOCKET_FILTER
 #define TC	BPF_PROG_TYPE_SCHED_CLS
 
@@ -295,5 +319,7 @@ const struct attack attacks_on_memory[] = {
 	{ "read what is left on the stack", FILTER, true, read_stale },
 	{ "return to elsewhere", TC, false, return_elsewhere },
 	{ "tell addresses", FILTER, true, tell_addresses },
+	{ "tell what registers hold at first", FILTER, true, tell_registers },
+	{ "tell what registers hold after calls", FILTER, true, tell_after_call },
 	{ NULL, 0, false, NULL },
 };

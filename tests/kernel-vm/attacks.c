@@ -52,6 +52,7 @@ static void attempt_all(const struct attack *row, const char *mode)
 int main(int argc, char **argv)
 {
 	long unprivileged = sys_read_number("kernel/unprivileged_bpf_disabled");
+	char was[16];
 	int i;
 
 	if (argc < 2) {
@@ -61,6 +62,7 @@ int main(int argc, char **argv)
 	if (!CHECK(fool(false), "this kernel's verifier cannot be fooled: no CONFIG_BPF_MOAT_WRONG_VERIFIER"))
 		return check_done();
 	sys_pin();
+	sys_read("net/core/bpf_moat", was, sizeof(was));
 	sys_write("kernel/unprivileged_bpf_disabled", "0");
 	for (i = 1; i < argc; i++) {
 		if (!CHECK(!sys_write("net/core/bpf_moat", argv[i]), "there is no mode %s", argv[i]))
@@ -68,7 +70,7 @@ int main(int argc, char **argv)
 		attempt_all(attacks_on_memory, argv[i]);
 		attempt_all(attacks_on_calls, argv[i]);
 	}
-	sys_write("net/core/bpf_moat", "none");
+	sys_write("net/core/bpf_moat", was);
 	if (unprivileged > 0)
 		sys_write("kernel/unprivileged_bpf_disabled", "2");
 	return check_done();

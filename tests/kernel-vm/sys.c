@@ -194,22 +194,32 @@ int sys_map_set(int map, u32 key, int value)
 	return bpf_map_update_elem(map, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
-long sys_read_number(const char *name)
+int sys_read(const char *name, char *text, size_t size)
 {
-	char path[256], text[64];
+	char path[256];
 	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	text[0] = 0;
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
+	n = read(fd, text, size - 1);
 	close(fd);
 	if (n < 0)
 		return -EIO;
 	text[n] = 0;
-	return atol(text);
+	text[strcspn(text, "\n")] = 0;
+	return 0;
+}
+
+long sys_read_number(const char *name)
+{
+	char text[64];
+	int err = sys_read(name, text, sizeof(text));
+
+	return err ? err : atol(text);
 }
 
 int sys_write(const char *name, const char *value)

@@ -32,7 +32,9 @@ int sys_array(u32 bytes, u32 n, void **mem);
 int sys_prog_array(u32 n);
 int sys_map_set(int map, u32 key, int value);
 
-/* Read or write a number below /proc/sys; a read that fails gives -errno. */
+/* Read a file below /proc/sys, without the end of its line: 0 or -errno. */
+int sys_read(const char *name, char *text, size_t size);
+/* Read or write a number there; a read that fails gives -errno. */
 long sys_read_number(const char *name);
 int sys_write(const char *name, const char *value);
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the tests of isolated programs share. */
+#ifndef MOAT_KERNEL_VM_ISOLATE_H
+#define MOAT_KERNEL_VM_ISOLATE_H
+
+#include <bpf/libbpf.h>
+
+#include "sys.h"
+
+/*
+ * isolate.bpf.o with the programs @names (up to NULL) and no other, loaded in @mode; in the map "next", names[1] is entry 0
+ * (a program without followers is its own), and so on.  NULL: a failure is counted, unless @why gets the reason.
+ */
+struct bpf_object *isolate_load(const char *mode, const char *const *names, char why[256]);
+
+/* The globals of isolate.bpf.c's .bss, by their names in it. */
+u64 isolate_get(struct bpf_object *obj, const char *variable);
+void isolate_set(struct bpf_object *obj, const char *variable, u64 value);
+
+/* Programs on the kernel's events. */
+void isolate_events(const char *mode);
+/* Programs that fault, and what is left of them. */
+void isolate_faults(const char *mode);
+/* Programs that are refused. */
+void isolate_refusals(const char *mode);
+
+#endif
