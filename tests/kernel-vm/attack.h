@@ -68,6 +68,17 @@ static inline bool is_kernel_address(u64 v)
 	return v >> 48 == 0xffff && v < 0xffffffffffff0000ull;
 }
 
+/* Of the words that a program left, is one a kernel's address? */
+static inline bool found_address(const struct attempt *a, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if (is_kernel_address(a->out[i]))
+			return true;
+	return false;
+}
+
 struct attack {
 	const char *name;
 	enum bpf_prog_type type;
@@ -76,6 +87,6 @@ struct attack {
 };
 
 /* Ends with a name that is NULL. */
-extern const struct attack attacks_on_memory[], attacks_on_calls[];
+extern const struct attack attacks_on_memory[], attacks_on_stack[], attacks_on_calls[];
 
 #endif

@@ -68,6 +68,7 @@ int main(int argc, char **argv)
 		if (!CHECK(!sys_write("net/core/bpf_moat", argv[i]), "there is no mode %s", argv[i]))
 			continue;
 		attempt_all(attacks_on_memory, argv[i]);
+		attempt_all(attacks_on_stack, argv[i]);
 		attempt_all(attacks_on_calls, argv[i]);
 	}
 	sys_write("net/core/bpf_moat", was);

@@ -6,7 +6,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define ETH	14
-#define ROUNDS	20
+#define ROUNDS	20	/* of a callback */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -137,8 +137,7 @@ int tag(struct xdp_md *ctx)
 
 	if (bpf_xdp_adjust_head(ctx, -4) || bpf_xdp_adjust_tail(ctx, -2))
 		return XDP_DROP;
-	data = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
+	data = (void *)(long)ctx->data, end = (void *)(long)ctx->data_end;
 	if (data + ETH + 4 > end)
 		return XDP_DROP;
 	for (i = 0; i < 12; i++)
@@ -157,6 +156,7 @@ int rewrite(struct __sk_buff *skb)
 
 	if (data + ETH + 20 > end || data[12] != 8 || data[13])
 		return TC_ACT_UNSPEC;
+	/* what the helpers write is seen */
 	old = *(__u32 *)(data + ETH + 16);
 	data[ETH + 8] = 33;
 	skb->mark = old;
@@ -164,11 +164,9 @@ int rewrite(struct __sk_buff *skb)
 	skb->priority = skb->mark >> 16;
 	bpf_l3_csum_replace(skb, ETH + 10, old, new, 4);
 	bpf_skb_store_bytes(skb, ETH + 16, &new, 4, 0);
-	data = (void *)(long)skb->data;
-	end = (void *)(long)skb->data_end;
+	data = (void *)(long)skb->data, end = (void *)(long)skb->data_end;
 	if (data + ETH + 20 > end)
 		return TC_ACT_SHOT;
-	/* what the helpers wrote is seen */
 	return *(__u32 *)(data + ETH + 16) == new ? data[ETH + 10] : TC_ACT_SHOT;
 }
 
@@ -180,8 +178,7 @@ int grow(struct __sk_buff *skb)
 	if (bpf_skb_vlan_push(skb, bpf_htons(0x8100), 7) || bpf_skb_change_tail(skb, skb->len + 20, 0))
 		return TC_ACT_SHOT;
 	bpf_skb_pull_data(skb, skb->len);
-	data = (void *)(long)skb->data;
-	end = (void *)(long)skb->data_end;
+	data = (void *)(long)skb->data, end = (void *)(long)skb->data_end;
 	if (data + 64 > end)
 		return 1;
 	data[63] = 0xee;
@@ -300,77 +297,6 @@ SEC("raw_tp/sys_enter")
 int arguments(struct bpf_raw_tracepoint_args *ctx)
 {
 	return (int)(ctx->args[0] + ctx->args[1] * 3 + ctx->args[11]);
-}
-
-/* Faults: where @wild points, these programs may not look; the verifier must have been told to believe them ------- */
-
-__u64 wild, inner_runs;
-
-SEC("tc")
-int astray(struct __sk_buff *skb)
-{
-	counted++;
-	if (wild)
-		sum += *(volatile __u64 *)wild;
-	return TC_ACT_SHOT;
-}
-
-static __noinline __u64 look(__u64 at)
-{
-	return *(volatile __u64 *)at;
-}
-
-SEC("tc")
-int astray_below(struct __sk_buff *skb)
-{
-	counted++;
-	if (wild)
-		sum += look(wild);
-	return TC_ACT_SHOT;
-}
-
-static long look_there(__u32 i, void *arg)
-{
-	if (wild && i == 5)
-		sum += look(wild);
-	return 0;
-}
-
-SEC("tc")
-int astray_in_callback(struct __sk_buff *skb)
-{
-	__u64 none = 0;
-
-	counted++;
-	bpf_loop(10, look_there, &none, 0);
-	return TC_ACT_SHOT;
-}
-
-SEC("tc")
-int astray_after_tail_call(struct __sk_buff *skb)
-{
-	bpf_tail_call(skb, &next, 0);
-	return 77;
-}
-
-/* The helper is what must see that this is not the program's. */
-SEC("tc")
-int astray_by_helper(struct __sk_buff *skb)
-{
-	counted++;
-	if (wild)
-		bpf_skb_load_bytes(skb, 0, (void *)wild, 8);
-	return TC_ACT_SHOT;
-}
-
-/* Runs within a helper that count_flows calls. */
-SEC("kprobe/htab_lru_map_update_elem")
-int inner(void *ctx)
-{
-	__sync_fetch_and_add(&inner_runs, 1);
-	if (wild)
-		sum += look(wild);
-	return 0;
 }
 
 char _license[] SEC("license") = "GPL";

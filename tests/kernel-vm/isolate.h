@@ -8,12 +8,12 @@
 #include "sys.h"
 
 /*
- * isolate.bpf.o with the programs @names (up to NULL) and no other, loaded in @mode; in the map "next", names[1] is entry 0
+ * OBJECT.bpf.o with the programs @names (up to NULL) and no other, loaded in @mode; in the map "next", names[1] is entry 0
  * (a program without followers is its own), and so on.  NULL: a failure is counted, unless @why gets the reason.
  */
-struct bpf_object *isolate_load(const char *mode, const char *const *names, char why[256]);
+struct bpf_object *isolate_load(const char *object, const char *mode, const char *const *names, char why[256]);
 
-/* The globals of isolate.bpf.c's .bss, by their names in it. */
+/* Its globals in .bss, by their names. */
 u64 isolate_get(struct bpf_object *obj, const char *variable);
 void isolate_set(struct bpf_object *obj, const char *variable, u64 value);
 
