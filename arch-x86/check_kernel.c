@@ -29,6 +29,15 @@ static void put_branch(struct moat_walk *w, struct text *t, u8 opcode, u64 to)
 	put(t, distance, 4);
 }
 
+static bool is_text(const struct moat_walk *w, const struct text *t)
+{
+	u32 i;
+
+	for (i = 0; i < t->n && i < w->c->main && t->byte[i] == w->c->code[i]; i++)
+		;
+	return i == t->n && i == w->c->main;
+}
+
 /* What trampolines and tail calls count on, then run(ctx, domain). */
 bool x64_check_stub(struct moat_walk *w)
 {
@@ -50,7 +59,7 @@ bool x64_check_stub(struct moat_walk *w)
 		put_branch(w, &t, 0xe9, k->return_thunk);
 	else
 		put(&t, k->int3_after_ret ? 0xccc3 : 0xc3, k->int3_after_ret ? 2 : 1);
-	if (t.n != w->c->main || w->c->behind || memcmp(t.byte, w->c->code, t.n))
+	if (w->c->behind || !is_text(w, &t))
 		return moat_reject(w, "the stub is not what the kernel needs");
 	return !w->c->why;
 }
