@@ -6,6 +6,7 @@
  * tests say of it is not said again here.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "gen.h"
@@ -212,6 +213,34 @@ static void other_returns(u32 way)
 	other_code(way, at, "\xff\xe0\x90\x90\x90", 5, "an indirect jump");
 }
 
+/* What user space has behind the same stub: with an indirect call or jump on x86, that is not for the kernel. */
+static void other_image(u32 way, const char *text, bool far)
+{
+	static struct bpf_insn insn[MAX_INSNS];
+	struct moat_options user = iso.opt;
+	u32 entry[MOAT_MAX_FUNCS];
+	struct moat_check c;
+	char error[200];
+	struct moat other;
+	void *work;
+	int n = assemble(text, insn, MAX_INSNS, error);
+
+	user.kernel = NULL;
+	user.far_calls = far;
+	work = calloc(1, moat_work_bytes((u32)n));
+	if (!CHECK(n > 0 && !isolated_compile(insn, (u32)n) && !moat_plan(&other, insn, (u32)n, &user, work) &&
+		   iso.form.used + other.bytes < iso.form.mem_bytes, "%s", iso.refused))
+		return;
+	CHECK(!moat_emit(&other, iso.code + iso.jit.entry, (u64)iso.code + iso.jit.entry, other.bytes), "not emitted");
+	moat_check_facts(&c, &iso.jit, iso.code, iso.jit.bytes, entry);
+	c.bytes = iso.jit.entry + other.bytes;
+	c.behind = 0;
+	CHECK(moat_verify(&c) == -EPERM && c.at > iso.jit.entry, "way %u: accepted: %s", way, text);
+	c.kernel = NULL;
+	CHECK(!moat_verify(&c), "way %u: refused in user space, too: %s", way, c.why);
+	free(work);
+}
+
 static void checked(u32 way)
 {
 	const u32 pad = iso.opt.cpu & iso.opt.arch->pads ? 4 : 0;
@@ -224,6 +253,10 @@ static void checked(u32 way)
 		return;
 	other_bits(way, iso.jit.func_entry[1], iso.jit.func_entry[1] + pad);
 	other_returns(way);
+	if (iso.jit.arch == &x64_arch && !(way & 13)) {
+		other_image(way, "r2 = 1\n r3 = 2\n call 12\n exit\n", false);
+		other_image(way, "call 5\n exit\n", true);
+	}
 }
 
 static void refusals(void)
@@ -254,6 +287,7 @@ int main(void)
 	u64 seed;
 	u32 way, i;
 
+	alarm(300);	/* a loop that is not metered */
 	if (!CHECK(isolated_start(), "no room for a isolated_cage"))
 		return check_done();
 	for (way = 0; way < ISOLATED_WAYS; way++) {
