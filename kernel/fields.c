@@ -193,7 +193,7 @@ static int compile(struct code *c, const char *name, struct bpf_prog **made)
 		return -ENOMEM;
 	prog->type = c->env->prog->type;
 	prog->len = c->len;
-	/* Compiled or not at all: interpreted code would get its instructions in R2.  Nothing in it is the program's to blind. */
+	/* Compiled or not at all: interpreted code would get its instructions in R2.  Nothing in it is a user's, to blind. */
 	prog->jit_requested = 1;
 	prog->blinding_requested = 0;
 	strscpy(prog->aux->name, name, sizeof(prog->aux->name));

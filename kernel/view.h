@@ -64,9 +64,10 @@ int moat_fields_find(struct moat_fields *f);
 /* Make the code for that.  0 or -errno; what was made before an error is in @v, too. */
 int moat_fields_make(const struct moat_fields *f, struct moat_view *v);
 
-#define MOAT_PROLOGUE_DONE	0x4d6f6174	/* what v->prologue returns when the program may run; else: the program's verdict */
+/* What v->prologue returns when the program may run; all else is the program's verdict. */
+#define MOAT_PROLOGUE_DONE	0x4d6f6174
 
-/* Run one of them.  Images take their second argument in R2, which the kernel gives programs that are not compiled their instructions in. */
+/* Run one of them.  Compiled code has its second argument in R2. */
 static inline u32 moat_view_call(const struct bpf_prog *code, void *ctx, void *view)
 {
 	return code->bpf_func(ctx, view);
