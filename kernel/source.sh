@@ -20,9 +20,10 @@ if [ "$(cat $tree/.made-from 2>/dev/null)" != "$made_from" ]; then
 	rm -rf $fresh
 	mkdir -p $fresh
 	tar -C $fresh --strip-components=1 -xf "$tarball"
+	kernel/install.sh $fresh
 	if [ -d $tree ]; then
 		# What differs gets the present time, whatever the package says: objects may be younger than that.
-		rsync -rlp --checksum --delete --exclude=/kernel/bpf/moat --exclude=/include/linux/bpf_moat.h $fresh/ $tree/
+		rsync -rlp --checksum --delete $fresh/ $tree/
 		rm -rf $fresh
 	else
 		mv $fresh $tree
