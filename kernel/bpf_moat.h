@@ -11,6 +11,7 @@
 #define _LINUX_BPF_MOAT_H
 
 #include <linux/errno.h>
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 union bpf_attr;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Maps whose values a domain can be granted: they behave as maps do, wherever their values lie, and leave nothing behind.
+ * Maps whose values a domain can be granted: they behave as maps do, wherever those lie, and leave nothing behind.
  *
  * Which of them lie in the heap, the mode decides; their number of pages shows it where the kernel has such a heap.
  */
@@ -16,6 +16,7 @@
 
 #include "../check.h"
 #include "../insns.h"
+#include "heap.h"
 #include "sys.h"
 
 #define ENTRIES	60
@@ -261,30 +262,7 @@ static void check_lock(enum bpf_map_type type, const char *name)
 	btf__free(btf);
 }
 
-/* Pages of the heap that are given out; -1: the kernel has none to tell of. */
-static long heap_pages(void)
-{
-	FILE *f = fopen("/sys/kernel/debug/moat/memory", "r");
-	long n = -1;
-
-	if (f && fscanf(f, "heap_pages %ld", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-/* Maps are freed a while after their last user is gone. */
-static long heap_pages_settled(long want_pages)
-{
-	int i;
-
-	for (i = 0; i < 100 && heap_pages() > want_pages; i++)
-		usleep(50000);
-	return heap_pages();
-}
-
-/* What @map takes of the heap is told on the way: all of the kinds, or none, lie there. */
+/* All of the kinds lie in the heap, or none. */
 static void check_kind(const struct kind *k, bool in_heap, long start)
 {
 	long before = heap_pages_settled(start), now;

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the kernel tells of the heap that isolated programs are given memory from. */
+#ifndef MOAT_KERNEL_VM_HEAP_H
+#define MOAT_KERNEL_VM_HEAP_H
+
+/* Pages of it that are given out; -1: the kernel has none to tell of. */
+long heap_pages(void);
+/* The same when there are no more than @want_pages, or after seconds: maps are freed a while after their last user. */
+long heap_pages_settled(long want_pages);
+
+#endif
