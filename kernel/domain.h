@@ -92,7 +92,8 @@ void moat_memory_stats(u64 *heap_pages, u64 *cages);
 #define MOAT_SLOTS_PER_CPU	4
 
 struct moat_run;
-struct moat_site_gate;	/* audit.c */
+struct moat_audit;	/* gate.h */
+struct moat_site_gate;
 struct moat_view;	/* views.c */
 
 struct moat_domain {
@@ -122,7 +123,8 @@ struct moat_domain {
 	u32 slot_bytes, nr_slot;
 	unsigned long *slot_used;	/* bit map; taken and given back in any context, NMI too */
 
-	struct moat_site_gate *gate;		/* audit.c: by site */
+	struct moat_audit *audit;		/* gate.c: what is known of its calls */
+	struct moat_site_gate *gate;		/* gate.c: by site */
 	struct moat_view *view;		/* views.c */
 
 	struct list_head list;		/* mode.c: of all domains */
@@ -152,6 +154,7 @@ struct moat_run {
 	struct moat_fault_info fault;
 	struct bpf_prog *next;		/* tail call: whose turn it is now */
 	u32 tail_calls;
+	u32 callbacks;			/* that are in progress, one in another */
 };
 
 static inline void *moat_run_ctx_view(const struct moat_run *run)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Gates of isolated programs: what the files that make them and work them share. */
+#ifndef MOAT_GATE_H
+#define MOAT_GATE_H
+
+#include "domain.h"
+#include "verifier-ext/record.h"
+
+typedef u64 moat_helper_fn(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
+
+/* Room for what a helper gets a copy of, in one call: BPF's longest key, and more than the longest line of a trace. */
+#define MOAT_COPY_BYTES	512
+
+/* A helper of the kernel, as far as a program calls it. */
+struct moat_proto {
+	struct moat_helper h;	/* what analysis and records go by */
+	moat_helper_fn *fn;
+	u8 copied;		/* arguments that must not change any more once they are looked at, as bits */
+	u8 text;		/* arguments that are strings: so many bytes as they have, and copied too */
+	bool context;		/* looks at the context, or at the packet behind it */
+	bool moves;		/* changes the packet, or where it is */
+	bool no_result;
+	bool returns_value;	/* an address in a map */
+	bool changes_map;
+};
+
+/* What is known of the calls of a program, from when it is planned. */
+struct moat_audit {
+	struct moat_proto *proto[__BPF_FUNC_MAX_ID];	/* of the helpers that it calls */
+	struct moat_call_audit *record;		/* by pc */
+	u32 nr_record;
+	struct moat_check *check;		/* of all gates */
+	struct moat_callback {
+		u32 start;			/* BPF instruction, which is its handle */
+		u32 entry;			/* code offset */
+	} *callback;
+	u32 nr_callback;
+};
+
+/*
+ * What an argument is made of before the checks: a constant, and as the masks
+ * let them the program's register, the host's address of the top of the stack,
+ * and the host's context.
+ */
+struct moat_source {
+	u64 add, reg, top, ctx;
+};
+
+/* The program's own value is looked at. */
+struct moat_check {
+	struct moat_arg_audit what;
+	u32 start, length;	/* region MAP: of its values */
+	u8 arg;			/* from 0 */
+	u8 map;			/* size KEY, VALUE: the argument that is the map */
+};
+
+/* The gate of one call. */
+struct moat_site_gate {
+	const struct moat_proto *proto;	/* NULL: a packet load, which has none */
+	struct moat_source source[MOAT_MAX_ARGS];
+	const struct moat_check *check;	/* sizes before their memory */
+	u32 pc;
+	u8 nr_check;
+	s8 key;			/* argument that is a map's key, or -1 */
+	u8 copied;		/* arguments that are copied, with @text */
+};
+
+/* policy.c: why the program may not call helper @id, whatever it passes; @fn: the kernel's prototype, or NULL.  NULL: it may. */
+const char *moat_helper_refusal(const struct bpf_verifier_env *env, const struct bpf_func_proto *fn, s32 id);
+
+/* proto.c: make the prototype of helper @id, called at @pc; a line in the verifier's log says why there is none. */
+int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc, s32 id);
+
+static inline const struct moat_proto *moat_proto_of(const struct moat_domain *d, s32 id)
+{
+	return id > 0 && id < __BPF_FUNC_MAX_ID ? d->audit->proto[id] : NULL;
+}
+
+/* proto.c: why the helper does not take this map; NULL: it does. */
+const char *moat_proto_misfit(const struct moat_proto *p, const struct bpf_map *map);
+
+/* The map that a program names with @handle. */
+static inline struct bpf_map *moat_map_at(const struct moat_domain *d, u64 handle)
+{
+	return handle - 1 < d->nr_map ? d->map[handle - 1] : NULL;
+}
+
+/* records.c: audit records of all calls of the program, whose instructions are @insn decoded, into d->audit. */
+int moat_records_make(struct moat_domain *d, struct bpf_verifier_env *env, struct moat_op *op);
+
+/* audit.c: all arguments of @g's call, audited: what the helper gets.  Does not return if one misses. */
+struct moat_call {
+	struct moat_run *run;
+	const struct moat_site_gate *gate;
+	u64 in[MOAT_MAX_ARGS], out[MOAT_MAX_ARGS];
+	u64 key;		/* where a short key is copied to */
+};
+void moat_gate_pass(struct moat_call *c);
+
+#endif

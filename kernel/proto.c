@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Prototypes of the kernel's helpers, as the audit needs them.
+ *
+ * They are made from the kernel's own, which say most of it.  What those leave
+ * to the verifier is said in tables here: which maps a helper takes, and what
+ * it reads more than once.  What has an argument of a kind that cannot be
+ * audited is refused.
+ */
+#include <linux/slab.h>
+#include "gate.h"
+
+const char *func_id_name(int id);	/* kernel/bpf/disasm.c */
+
+/* Maps -------------------------------------------------------------------- */
+
+#define MAP(t)		(1ull << BPF_MAP_TYPE_##t)
+#define PER_CPU_MAPS	(MAP(PERCPU_ARRAY) | MAP(PERCPU_HASH) | MAP(LRU_PERCPU_HASH))
+#define VALUE_MAPS	(MAP(ARRAY) | MAP(HASH) | MAP(LRU_HASH) | PER_CPU_MAPS)
+
+/* For what else is called with a map there is no check whether it is one that the helper can stand. */
+static const struct map_rule {
+	s32 id;
+	bool changes;
+	u64 types;
+} map_rule[] = {
+	{ BPF_FUNC_map_lookup_elem,		false,	VALUE_MAPS },
+	{ BPF_FUNC_map_update_elem,		true,	VALUE_MAPS },
+	{ BPF_FUNC_map_delete_elem,		true,	VALUE_MAPS },
+	{ BPF_FUNC_map_lookup_percpu_elem,	false,	PER_CPU_MAPS },
+	{ BPF_FUNC_tail_call,			false,	MAP(PROG_ARRAY) },
+	{ BPF_FUNC_perf_event_output,		false,	MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_perf_event_read,		false,	MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_perf_event_read_value,	false,	MAP(PERF_EVENT_ARRAY) },
+	{ BPF_FUNC_ringbuf_output,		false,	MAP(RINGBUF) },
+	{ BPF_FUNC_ringbuf_query,		false,	MAP(RINGBUF) },
+	{ BPF_FUNC_get_stackid,			false,	MAP(STACK_TRACE) },
+	{ BPF_FUNC_skb_under_cgroup,		false,	MAP(CGROUP_ARRAY) },
+	{ BPF_FUNC_current_task_under_cgroup,	false,	MAP(CGROUP_ARRAY) },
+	{ BPF_FUNC_redirect_map,		false,	MAP(DEVMAP) | MAP(DEVMAP_HASH) | MAP(CPUMAP) | MAP(XSKMAP) },
+};
+
+/* Arguments ---------------------------------------------------------------- */
+
+#define ARG(n)	(1u << ((n) - 1))
+
+/*
+ * Helpers that check something and then read it anew: a format, a header that
+ * says how long it is.  Another run of the same program could change it in
+ * between, so they get a copy.  (Keys are copied where they are short; longer
+ * ones belong to hash tables, which may find what they like for a changing key.)
+ */
+static const struct copy_rule {
+	s32 id;
+	u8 args;
+} copy_rule[] = {
+	{ BPF_FUNC_trace_printk,		ARG(1) },
+	{ BPF_FUNC_trace_vprintk,		ARG(1) },
+	{ BPF_FUNC_snprintf_btf,		ARG(3) },
+	{ BPF_FUNC_lwt_push_encap,		ARG(3) },
+	{ BPF_FUNC_lwt_seg6_store_bytes,	ARG(3) },
+	{ BPF_FUNC_lwt_seg6_action,		ARG(3) },
+	{ BPF_FUNC_tcp_raw_gen_syncookie_ipv4,	ARG(1) | ARG(2) },
+	{ BPF_FUNC_tcp_raw_gen_syncookie_ipv6,	ARG(1) | ARG(2) },
+	{ BPF_FUNC_tcp_raw_check_syncookie_ipv4, ARG(1) | ARG(2) },
+	{ BPF_FUNC_tcp_raw_check_syncookie_ipv6, ARG(1) | ARG(2) },
+};
+
+/*
+ * The kernel marks memory that a helper only reads, mostly.  What is not
+ * marked is taken to be written, so that no read-only map is; this one only reads.
+ */
+static bool only_reads(s32 id)
+{
+	return id == BPF_FUNC_strncmp;
+}
+
+static u8 copied_args(s32 id)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(copy_rule); i++)
+		if (copy_rule[i].id == id)
+			return copy_rule[i].args;
+	return 0;
+}
+
+/* A copy is never written to. */
+static bool writes(const struct bpf_func_proto *fn, u32 i, s32 id)
+{
+	if (type_flag(fn->arg_type[i]) & (MEM_UNINIT | MEM_WRITE))
+		return true;
+	return !(type_flag(fn->arg_type[i]) & MEM_RDONLY) && !only_reads(id) && !(copied_args(id) & 1 << i);
+}
+
+/* Kinds that are what they are, whatever else the kernel's prototype says. */
+static const u8 kind_of[__BPF_ARG_TYPE_MAX] = {
+	[ARG_CONST_MAP_PTR]		= MOAT_ARG_MAP,
+	[ARG_PTR_TO_MAP_KEY]		= MOAT_ARG_MAP_KEY,
+	[ARG_PTR_TO_MAP_VALUE]		= MOAT_ARG_MAP_VALUE,
+	[ARG_PTR_TO_MEM]		= MOAT_ARG_MEM,
+	[ARG_CONST_SIZE]		= MOAT_ARG_SIZE,
+	[ARG_CONST_SIZE_OR_ZERO]	= MOAT_ARG_SIZE_OR_ZERO,
+	[ARG_PTR_TO_CTX]		= MOAT_ARG_CTX,
+	[ARG_ANYTHING]			= MOAT_ARG_SCALAR,
+	[ARG_PTR_TO_FUNC]		= MOAT_ARG_CALLBACK,
+	[ARG_PTR_TO_STACK]		= MOAT_ARG_SCALAR,	/* for the callback, which gets it as it is */
+	[ARG_PTR_TO_CONST_STR]		= MOAT_ARG_MEM,
+};
+
+/* What no check of ours covers: objects that were handed out, memory of another kind. */
+#define OTHER_MEMORY	(OBJ_RELEASE | MEM_ALLOC | MEM_USER | MEM_PERCPU | PTR_UNTRUSTED | DYNPTR_TYPE_FLAG_MASK)
+
+/* Argument @i; false: it has no isolated form. */
+static bool make_arg(struct moat_proto *p, const struct bpf_func_proto *fn, u32 i)
+{
+	u32 type = base_type(fn->arg_type[i]), flags = type_flag(fn->arg_type[i]);
+	struct moat_arg_proto *a = &p->h.arg[i];
+
+	if (type == ARG_DONTCARE)
+		return true;
+	if (type >= __BPF_ARG_TYPE_MAX || !kind_of[type] || flags & OTHER_MEMORY)
+		return false;
+	a->kind = kind_of[type];
+	a->nullable = !!(flags & PTR_MAYBE_NULL) && type != ARG_PTR_TO_STACK;
+	switch (a->kind) {
+	case MOAT_ARG_CTX:
+		return !a->nullable;	/* it is supplied, so it cannot be left out */
+	case MOAT_ARG_CALLBACK:
+		return p->h.id == BPF_FUNC_loop;
+	case MOAT_ARG_MAP_VALUE:
+		if (flags & (MEM_UNINIT | MEM_WRITE))
+			a->kind = MOAT_ARG_MAP_VALUE_OUT;
+		return true;
+	case MOAT_ARG_MEM:
+		if (type == ARG_PTR_TO_CONST_STR) {
+			a->bytes = 1;	/* at least; the gate looks where it ends */
+			p->text |= 1 << i;
+			return true;
+		}
+		if (writes(fn, i, p->h.id))
+			a->kind = MOAT_ARG_MEM_OUT;
+		a->bytes = flags & MEM_FIXED_SIZE ? fn->arg_size[i] : 0;
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* Prototypes --------------------------------------------------------------- */
+
+static const char *make_return(struct moat_proto *p, const struct bpf_func_proto *fn)
+{
+	switch (base_type(fn->ret_type)) {
+	case RET_VOID:
+		p->no_result = true;
+		fallthrough;
+	case RET_INTEGER:
+		p->h.ret = MOAT_RET_SCALAR;
+		return NULL;
+	case RET_PTR_TO_MAP_VALUE:
+		/* The analysis is told that it is an offset; the gate makes it one. */
+		p->h.ret = MOAT_RET_MAP_VALUE;
+		p->returns_value = true;
+		return NULL;
+	default:
+		return "returns an object that has no isolated form";
+	}
+}
+
+static const char *make_maps(struct moat_proto *p)
+{
+	bool takes = false;
+	u32 i;
+
+	for (i = 0; i < MOAT_MAX_ARGS; i++)
+		takes |= p->h.arg[i].kind == MOAT_ARG_MAP;
+	for (i = 0; i < ARRAY_SIZE(map_rule); i++) {
+		if (map_rule[i].id != p->h.id)
+			continue;
+		p->h.map_types = map_rule[i].types;
+		p->changes_map = map_rule[i].changes;
+		return NULL;
+	}
+	return takes || p->returns_value ? "works on maps that have no isolated form" : NULL;
+}
+
+static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn)
+{
+	const char *why = make_return(p, fn);
+	u32 i;
+
+	p->copied = copied_args(p->h.id);
+	for (i = 0; !why && i < MOAT_MAX_ARGS; i++) {
+		if (!make_arg(p, fn, i))
+			why = "has an argument that has no isolated form";
+		p->context |= p->h.arg[i].kind == MOAT_ARG_CTX;
+	}
+	if (!why)
+		why = make_maps(p);
+	/* A helper that writes a packet leaves the program's view of it behind, too. */
+	p->moves = bpf_helper_changes_pkt_data(fn->func) || p->h.id == BPF_FUNC_xdp_store_bytes;
+	p->h.packet = p->moves;
+	if (p->h.id == BPF_FUNC_loop) {
+		p->h.gives[0] = MOAT_GIVE_NUMBER;
+		p->h.gives[1] = MOAT_GIVE_R3;
+	}
+	/* Tail calls have no function. */
+	return why || !p->fn ? why : moat_proto_broken(&p->h);
+}
+
+int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc, s32 id)
+{
+	const struct bpf_func_proto *fn = NULL;
+	struct moat_proto *p;
+	const char *why;
+
+	if (id <= 0 || id >= __BPF_FUNC_MAX_ID)
+		return moat_refuse(env, -EINVAL, "insn %u: there is no helper %d", pc, id);
+	if (d->audit->proto[id])
+		return 0;
+	if (env->ops->get_func_proto)
+		fn = env->ops->get_func_proto(id, env->prog);
+	why = moat_helper_refusal(env, fn, id);
+	if (why)
+		return moat_refuse(env, -EOPNOTSUPP, "insn %u: helper %s %s", pc, func_id_name(id), why);
+	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	d->audit->proto[id] = p;
+	p->h.id = id;
+	p->h.name = func_id_name(id);
+	p->fn = fn->func;
+	p->h.fn = (void *)fn->func;	/* for moat_proto_broken(): there is one */
+	why = convert(p, fn);
+	if (why)
+		return moat_refuse(env, -EOPNOTSUPP, "insn %u: helper %s %s", pc, p->h.name, why);
+	return 0;
+}
+
+const char *moat_proto_misfit(const struct moat_proto *p, const struct bpf_map *map)
+{
+	if (map->map_type >= 64 || !(p->h.map_types >> map->map_type & 1))
+		return "a map of a type that this helper does not take";
+	if (p->returns_value && !map->moat)
+		return "a map whose values are not where programs reach them";
+	if (p->changes_map && map->map_flags & BPF_F_RDONLY_PROG)
+		return "a map that programs may only read";
+	return NULL;
+}
