@@ -48,7 +48,22 @@ prepare_arm64() {
 }
 arm64=(ARCH=arm64 CROSS_COMPILE=$([ "$(uname -m)" = aarch64 ] || echo aarch64-linux-gnu-))
 
-# lay_out ARCH: links to the sources, and the Kbuild file of two modules: the core, with both backends, and the glue,
+# patched_headers TREE DIR: the headers that the patches change, as they are then, into DIR.
+patched_headers() {
+	local source file
+	for source in "$1" "$1/source" "$(sed -n 's,^include \(/.*\)/Makefile$,\1,p' "$1/Makefile")"; do
+		[ ! -e "$source/include/linux/sched.h" ] || break
+	done
+	for file in $(sed -n 's,^+++ b/include/,,p' kernel/patches/6.1/*.patch | sort -u); do
+		cp "$source/include/$file" "$2/$file"
+		# Fails where the tree has it already; the objects do not compile if it is another reason.
+		awk -v want="b/include/$file" '/^--- / { first = $0; on = 0; next }
+			/^\+\+\+ / { on = $2 == want; if (on) print first } on' kernel/patches/6.1/*.patch |
+			patch -s -N -r - "$2/$file"
+	done
+}
+
+# lay_out ARCH TREE: links to the sources, and the Kbuild file of two modules: the core, with both backends, and the glue,
 # which keeps the stock JIT on x86 and does not on arm64.
 lay_out() {
 	local dir=$work/$1 file
@@ -60,14 +75,18 @@ lay_out() {
 	done
 	mkdir -p "$dir/include/linux"
 	ln -s "$PWD/kernel/bpf_moat.h" "$dir/include/linux/bpf_moat.h"
-	ln -s "$PWD"/kernel/*.c "$PWD/kernel/glue.h" "$dir"
+	ln -s "$PWD"/kernel/*.[ch] "$dir"
+	patched_headers "$2" "$dir/include" >"$dir.patch.log"
 	cat >"$dir/Kbuild" <<-END
 		# Made by kernel/kcheck.sh.
+		LINUXINCLUDE := -I$dir/include \$(LINUXINCLUDE)
 		ccflags-y := -I$dir/include -I$dir -Werror -Wenum-conversion -Wframe-larger-than=1024
 		obj-m := moat.o glued.o
 		moat-y := kcheck.o $core
 		ccflags-glue := -DCONFIG_BPF_JIT_MOAT $([ "$1" != x86 ] || echo -DCONFIG_BPF_JIT_MOAT_KEEP_STOCK)
 		$(for file in $(glue "$1"); do echo "CFLAGS_$file := \$(ccflags-glue)"; done)
+		# What the glue needs is for built-in code only.
+		$(glue "$1" | sed 's|^|\$(obj)/|' | paste -sd ' '): CFLAGS_MODULE := -UMODULE
 		glued-y := kcheck.o $(echo $(glue "$1"))
 	END
 	cat >"$dir/kcheck.c" <<-'END'
@@ -88,7 +107,7 @@ glue() {
 check() {
 	local arch=$1 kernel=$2 dir=$work/$1 log=$work/$1.log object more bad=0
 	shift 2
-	lay_out "$arch"
+	lay_out "$arch" "$kernel"
 	echo "$arch: headers of $kernel"
 	make -k -j"$(nproc)" -C "$kernel" M="$dir" "$@" KBUILD_MODPOST_WARN=1 modules >"$log" 2>&1 </dev/null
 	sed -i "s|$dir/||g" "$log"
