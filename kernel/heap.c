@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/sched/signal.h>
@@ -101,9 +102,12 @@ static void free_pages_of(struct bpf_moat_values *v)
 /* 0 or -ENOMEM; then nothing is left. */
 static int alloc_pages_of(struct bpf_moat_values *v, int numa_node)
 {
-	const gfp_t gfp = GFP_USER | __GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	/* As for other maps: one that is too large is an error, and kills nobody. */
+	const gfp_t gfp = GFP_USER | __GFP_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	u32 i;
 
+	if (v->nr_page > totalram_pages())
+		return -ENOMEM;
 	v->page = kvcalloc(v->nr_page, sizeof(*v->page), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!v->page)
 		return -ENOMEM;
