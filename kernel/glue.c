@@ -189,7 +189,8 @@ static int publish(struct moat_job *job, bool last)
 		err = moat_machine_finish(job);
 	if (err)
 		return err;
-	if (last)
+	/* The verifier has noted direct tail calls of isolated programs, too; their images have none. */
+	if (last && !bpf_moat_isolated(prog->aux))
 		moat_machine_link(prog);
 	prog->bpf_func = (void *)job->image;
 	prog->jited = 1;

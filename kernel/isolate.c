@@ -37,7 +37,7 @@ static int value_address(struct bpf_verifier_env *env, u32 i, struct bpf_insn *i
 		return moat_refuse(env, -EOPNOTSUPP, "insn %u: map '%s' has no isolated values", i, map->name);
 	if (map->ops->map_direct_value_addr(map, &address, aux->map_off))
 		return -EINVAL;
-	insn[0].imm = (u32)address;
+	insn[0].imm = (u32)address + aux->map_off;
 	insn[1].imm = 0;
 	insn->src_reg = 0;
 	return 0;

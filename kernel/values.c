@@ -18,7 +18,8 @@
 static bool has_kptrs(const struct btf *btf, const struct btf_type *value)
 {
 	struct bpf_map asked = { .kptr_off_tab = btf_parse_kptrs(btf, value) };
-	bool any = asked.kptr_off_tab != NULL;
+	/* an error is what a value gets that is no struct */
+	bool any = !IS_ERR_OR_NULL(asked.kptr_off_tab);
 
 	bpf_map_free_kptr_off_tab(&asked);
 	return any;
