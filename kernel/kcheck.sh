@@ -120,7 +120,9 @@ check() {
 		fi
 	done
 	more=$({ nm -u "$dir/moat.o" || echo "U moat.o"; } 2>/dev/null | awk '{ print $2 }' | grep -vxE "$needs" | paste -sd ' ')
-	if [ -z "$more" ] && ! grep -qE 'objtool: |warning: [^"]*$' "$log"; then
+	# This objtool has not been told which functions of the glue never return.
+	if [ -z "$more" ] && ! grep -vE '^[a-z0-9_]+\.o: .*falls through to next function' "$log" |
+		grep -qE 'objtool: |warning: [^"]*$'; then
 		passed=$((passed + 1))
 	else
 		bad=$((bad + 1))
