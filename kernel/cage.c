@@ -53,17 +53,14 @@ int moat_cage_grant(struct moat_cage *c, struct bpf_moat_values *v, bool write)
 
 void moat_cage_destroy(struct moat_cage *c)
 {
-	u32 i;
-
 	if (!c->area)
 		return;
-	for (i = 0; i < c->nr_grant; i++)
-		moat_unmap_pages(c->base + c->grant[i]->start, c->grant[i]->bytes >> PAGE_SHIFT);
-	/* Once for all of them, and before the first page can be freed. */
-	if (c->nr_grant)
-		moat_flush(c->base, MOAT_RANGE_BYTES);
-	while (c->nr_grant)
-		moat_values_put(c->grant[--c->nr_grant]);
+	while (c->nr_grant) {
+		struct bpf_moat_values *v = c->grant[--c->nr_grant];
+
+		moat_unmap_pages(c->base + v->start, v->bytes >> PAGE_SHIFT);
+		moat_values_put(v);
+	}
 	free_vm_area(c->area);
 	c->area = NULL;
 	c->base = 0;

@@ -172,9 +172,8 @@ void moat_values_put(struct bpf_moat_values *v)
 		return;
 	might_sleep();
 	at = (unsigned long)v->base;
+	/* Before somebody else gets the pages, or these addresses. */
 	moat_unmap_pages(at, v->nr_page);
-	/* No CPU may remember them when somebody else gets the pages, or these addresses. */
-	moat_flush(at, (unsigned long)v->nr_page << PAGE_SHIFT);
 	free_pages_of(v);
 	give_back((at - moat_heap_base) >> PAGE_SHIFT, v->nr_page);
 	kfree(v);

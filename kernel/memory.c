@@ -8,7 +8,6 @@
  */
 #include <linux/align.h>
 #include <asm/cacheflush.h>
-#include <asm/tlbflush.h>
 #include "memory.h"
 
 /*
@@ -44,32 +43,15 @@ int moat_map_pages(unsigned long at, struct page **page, u32 nr, pgprot_t prot)
 	struct mapping m = { .page = page, .prot = pgprot_nx(prot) };
 	int err = nr ? apply_to_page_range(&init_mm, at, bytes, map_one, &m) : 0;
 
-	if (err) {
+	if (err)
 		moat_unmap_pages(at, nr);
-		moat_flush(at, bytes);
-	} else {
+	else
 		flush_cache_vmap(at, at + bytes);
-	}
 	return err;
-}
-
-static int unmap_one(pte_t *pte, unsigned long at, void *data)
-{
-	pte_clear(&init_mm, at, pte);
-	return 0;
 }
 
 void moat_unmap_pages(unsigned long at, u32 nr)
 {
-	unsigned long bytes = (unsigned long)nr << PAGE_SHIFT;
-
-	if (!nr)
-		return;
-	flush_cache_vunmap(at, at + bytes);
-	apply_to_existing_page_range(&init_mm, at, bytes, unmap_one, NULL);
-}
-
-void moat_flush(unsigned long at, unsigned long bytes)
-{
-	flush_tlb_kernel_range(at, at + bytes);
+	if (nr)
+		vunmap_range(at, at + ((unsigned long)nr << PAGE_SHIFT));
 }

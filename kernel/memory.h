@@ -21,9 +21,8 @@
 struct vm_struct *moat_reserve(unsigned long *base);
 /* Map @nr pages one after the other, never executable.  0; -ENOMEM: nothing is mapped. */
 int moat_map_pages(unsigned long at, struct page **page, u32 nr, pgprot_t prot);
-/* The pages may be reused after moat_flush() of a range that they are in. */
+/* No CPU remembers them then: pages and addresses may be used again. */
 void moat_unmap_pages(unsigned long at, u32 nr);
-void moat_flush(unsigned long at, unsigned long bytes);
 
 /* heap.c: for moat_memory_stats(). */
 u64 moat_heap_pages(void);
