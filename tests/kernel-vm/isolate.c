@@ -193,11 +193,17 @@ static bool read_memory(unsigned long long n[2])
 
 static void load_and_unload(const char *mode)
 {
-	unsigned long long before[2], after[2], most = 0;
+	unsigned long long before[2], after[2] = { ~0ull }, most = 0;
 	size_t i, round;
 
 	if (!CHECK(read_memory(before), "no /sys/kernel/debug/moat/memory"))
 		return;
+	/* what ran until now is still being freed */
+	for (i = 0; i < 50 && memcmp(before, after, sizeof(before)); i++) {
+		memcpy(after, before, sizeof(before));
+		usleep(500000);
+		read_memory(before);
+	}
 	for (round = 0; round < 5; round++) {
 		for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 			struct bpf_object *obj = isolate_load("isolate", mode, programs[i], NULL);
