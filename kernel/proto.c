@@ -194,6 +194,9 @@ static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn
 	for (i = 0; !why && i < MOAT_MAX_ARGS; i++) {
 		if (!make_arg(p, fn, i))
 			why = "has an argument that has no isolated form";
+		/* It takes as many as its format says, which the kernel's prototype does not. */
+		if (p->h.id == BPF_FUNC_trace_printk && i >= 2)
+			p->h.arg[i].kind = MOAT_ARG_SCALAR;
 		p->context |= p->h.arg[i].kind == MOAT_ARG_CTX;
 	}
 	if (!why)
