@@ -156,6 +156,7 @@ u64 moat_domain_run(void *ctx, struct moat_domain *d)
 		run.domain = run.next->aux->moat;
 		run.next = NULL;
 		run.data = run.data_end = 0;
+		run.callbacks = 0;
 		run.tail_calls++;
 	}
 }
