@@ -66,7 +66,7 @@ static u64 size_of(const struct moat_call *c, const struct moat_check *check)
 	}
 }
 
-/* The low half of a register is its address, for the code and so for us.  NULL stands for no bytes and never for more. */
+/* The low half of a register is its address, for the code and so for us.  NULL stands for no bytes, never for more. */
 static u64 memory(struct moat_call *c, const struct moat_check *check)
 {
 	u64 bytes = size_of(c, check);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Gates of isolated programs: what the core is told about calls, and one gate for each call site, made from its record. */
+/* Gates of isolated programs: what the core is told about calls, and a gate for each site, made from its record. */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "gate.h"

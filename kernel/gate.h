@@ -65,7 +65,7 @@ struct moat_site_gate {
 	u8 copied;		/* arguments that are copied, with @text */
 };
 
-/* policy.c: why the program may not call helper @id, whatever it passes; @fn: the kernel's prototype, or NULL.  NULL: it may. */
+/* policy.c: why the program may not call helper @id at all; @fn: its prototype, or NULL.  NULL: it may. */
 const char *moat_helper_refusal(const struct bpf_verifier_env *env, const struct bpf_func_proto *fn, s32 id);
 
 /* proto.c: make the prototype of helper @id, called at @pc; a line in the verifier's log says why there is none. */
