@@ -233,12 +233,13 @@ int moat_domain_placed(struct moat_domain *d, u8 *image)
 	return d->gate ? 0 : moat_gates_make(d);
 }
 
+/* The first line is that of the stub, too: the kernel's tools look for a line where the program begins. */
 void moat_domain_lines(const struct moat_domain *d, struct bpf_prog_aux *aux)
 {
 	u32 i, n = min(aux->nr_linfo, d->nr_line);
 
 	for (i = 0; i < n; i++)
-		aux->jited_linfo[i] = d->image + d->jit.slot[d->line_at[i]].start;
+		aux->jited_linfo[i] = d->image + (i ? d->jit.slot[d->line_at[i]].start : 0);
 }
 
 /* The kernel's hooks ------------------------------------------------------ */
