@@ -45,6 +45,7 @@ static const struct {
 	{ "map.ops", offsetof(struct bpf_map, ops) },
 	{ "map.max_entries", offsetof(struct bpf_map, max_entries) },
 	{ "ops.peek", offsetof(struct bpf_map_ops, map_peek_elem) },
+	{ "ops.delete", offsetof(struct bpf_map_ops, map_delete_elem) },
 	{ "prog.bpf_func", offsetof(struct bpf_prog, bpf_func) },
 	{ "skb.len", offsetof(struct sk_buff, len) },
 	{ "skb.data_len", offsetof(struct sk_buff, data_len) },

@@ -21,6 +21,7 @@ declare -A parameters=(
 	[stock]="bpf_moat=stock"
 	[none]="bpf_moat=none"
 	[harden]="bpf_moat=none sysctl.net.core.bpf_jit_harden=2"
+	[basereg]="bpf_moat=basereg"
 )
 complaint='BUG:|WARNING:|Oops|[Gg]eneral protection|Unable to handle|possible recursive|circular locking'
 complaint+='|detected stall|soft lockup|UBSAN|KASAN|Kernel panic|scheduling while|blocked for more|refcount_t|bad page'
@@ -121,7 +122,7 @@ post_mortem() {
 }
 
 main() {
-	local name p f s boots="stock none harden" selftests=
+	local name p f s boots="stock none harden basereg" selftests=
 	for name in $only; do
 		[ -n "$(for boot in $boots; do rows "$boot"; done | grep "^$name ")" ] ||
 			die "there is no suite '$name' for $arch in $here/suites.txt"

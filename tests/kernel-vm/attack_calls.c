@@ -124,15 +124,25 @@ static bool forge_context(struct attempt *a)
 }
 
 /* A map with functions of the program's choice: the kernel calls what it must not. */
-static bool forge_map(struct attempt *a)
+static bool call_by(struct attempt *a, const char *op, s32 helper)
 {
 	u64 was = prey("reached");
 
 	forge_address("map.ops", INNER);
-	put(LDDW(1, prey("reach.at")), STX(BPF_DW, 6, 1, (s16)(INNER + prey("ops.peek"))));
-	put(MOVE(1, 6, FORGED), MOVE(2, 10, -8), CALL(BPF_FUNC_map_peek_elem));
+	put(LDDW(1, prey("reach.at")), STX(BPF_DW, 6, 1, (s16)(INNER + prey(op))));
+	put(ST(BPF_DW, 10, -8, 0), MOVE(1, 6, FORGED), MOVE(2, 10, -8), CALL(helper));
 	attempt_run(a);
 	return prey("reached") != was;
+}
+
+static bool forge_map(struct attempt *a)
+{
+	return call_by(a, "ops.delete", BPF_FUNC_map_delete_elem);
+}
+
+static bool forge_queue(struct attempt *a)
+{
+	return call_by(a, "ops.peek", BPF_FUNC_map_peek_elem);
 }
 
 /* Where the code of @prog is; 0, and a failure is counted. */
@@ -177,6 +187,7 @@ const struct attack attacks_on_calls[] = {
 	{ "let a helper write too much", FILTER, true, load_too_long },
 	{ "forge a context", FILTER, true, forge_context },
 	{ "forge a map", FILTER, true, forge_map },
+	{ "forge a queue", FILTER, true, forge_queue },
 	{ "forge an array of programs", FILTER, true, forge_array },
 	{ NULL, 0, false, NULL },
 };

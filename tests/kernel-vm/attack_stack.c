@@ -4,15 +4,26 @@
 
 /* Stack --------------------------------------------------------------------------------- */
 
-/* What lies above the frame, by R10 itself: saved registers, the return address. */
-static bool read_above(struct attempt *a)
+/* What lies above the frame: saved registers, the return address. */
+static bool read_up_from(struct attempt *a, u8 reg)
 {
 	s16 i;
 
 	for (i = 0; i < 16; i++)
-		put(LDX(BPF_DW, 1, 10, (s16)(8 * i)), STX(BPF_DW, 6, 1, (s16)(8 * i)));
+		put(LDX(BPF_DW, 1, reg, (s16)(8 * i)), STX(BPF_DW, 6, 1, (s16)(8 * i)));
 	attempt_run(a);
 	return found_address(a, 16);
+}
+
+static bool read_above(struct attempt *a)
+{
+	return read_up_from(a, 10);
+}
+
+static bool read_above_copy(struct attempt *a)
+{
+	put(MOV_X(8, 10));
+	return read_up_from(a, 8);
 }
 
 /* What others left in the frame. */
@@ -42,8 +53,8 @@ static bool return_elsewhere(struct attempt *a)
 	put(STX(BPF_DW, 6, 8, 0), MOV_K(0, 1), EXIT);
 	/* the function; the word counts its calls */
 	put(LD_VALUE(1, a->own, 0), LDX(BPF_DW, 2, 1, 16), ALU64_K(BPF_ADD, 2, 1), STX(BPF_DW, 1, 2, 16));
-	put(JMP_K(BPF_JNE, 2, 1, 2), LDX(BPF_DW, 3, 10, at), STX(BPF_DW, 1, 3, 8));
-	put(JMP_K(BPF_JNE, 2, 2, 2), LDX(BPF_DW, 3, 1, 8), STX(BPF_DW, 10, 3, at));
+	put(MOV_X(4, 10), JMP_K(BPF_JNE, 2, 1, 2), LDX(BPF_DW, 3, 4, at), STX(BPF_DW, 1, 3, 8));
+	put(JMP_K(BPF_JNE, 2, 2, 2), LDX(BPF_DW, 3, 1, 8), STX(BPF_DW, 4, 3, at));
 	attempt_run(a);
 	return a->out[0] != 1 && a->out[0] != 0;
 }
@@ -89,6 +100,7 @@ static bool tell_after_call(struct attempt *a)
 
 const struct attack attacks_on_stack[] = {
 	{ "read above the stack", FILTER, true, read_above },
+	{ "read above a copy of R10", FILTER, true, read_above_copy },
 	{ "read what is left on the stack", FILTER, true, read_stale },
 	{ "return to elsewhere", TC, false, return_elsewhere },
 	{ "tell addresses", FILTER, true, tell_addresses },
