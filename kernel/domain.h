@@ -100,6 +100,8 @@ struct moat_domain {
 	enum bpf_prog_type type;
 	enum bpf_attach_type attach;
 	char name[BPF_OBJ_NAME_LEN];
+	u8 tag[BPF_TAG_SIZE];
+	const struct bpf_prog_aux *aux;	/* of the main function, which the domain is freed with */
 
 	/* The program as it was loaded; maps are handles (1 + index in @map), values of maps are offsets. */
 	struct bpf_insn *insn;

@@ -215,7 +215,9 @@ static struct moat_domain *make_domain(struct bpf_verifier_env *env)
 		return ERR_PTR(-ENOMEM);
 	d->type = prog->type;
 	d->attach = prog->expected_attach_type;
+	d->aux = prog->aux;
 	strscpy(d->name, prog->aux->name, sizeof(d->name));
+	memcpy(d->tag, prog->tag, sizeof(d->tag));
 	INIT_LIST_HEAD(&d->list);
 	ratelimit_state_init(&d->limit, 60 * HZ, 1);
 	ratelimit_set_flags(&d->limit, RATELIMIT_MSG_ON_RELEASE);

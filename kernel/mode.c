@@ -11,6 +11,7 @@
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
 #include "domain.h"
+#include "facts.h"
 #include "glue.h"
 
 static const char * const mode_name[NR_BPF_MOAT_MODES] = {
@@ -158,6 +159,21 @@ static int domains_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(domains);
 
+/* For `moat verify --kernel`: to those who may see the image itself, by the rule that dumps of it go by. */
+static int images_show(struct seq_file *s, void *unused)
+{
+	struct moat_domain *d;
+
+	if (!bpf_dump_raw_ok(s->file->f_cred))
+		return -EPERM;
+	mutex_lock(&domains_lock);
+	list_for_each_entry(d, &domains, list)
+		moat_show_image(s, d);
+	mutex_unlock(&domains_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(images);
+
 static int memory_show(struct seq_file *s, void *unused)
 {
 	u64 pages, cages;
@@ -214,6 +230,7 @@ static int __init moat_init(void)
 
 	debugfs_create_file("stats", 0444, dir, NULL, &stats_fops);
 	debugfs_create_file("domains", 0400, dir, NULL, &domains_fops);
+	debugfs_create_file("images", 0400, dir, NULL, &images_fops);
 	debugfs_create_file("memory", 0444, dir, NULL, &memory_fops);
 	if (IS_ENABLED(CONFIG_SYSCTL) && !register_net_sysctl(&init_net, "net/core", mode_table))
 		pr_warn("no memory for net.core.bpf_moat\n");
