@@ -282,6 +282,21 @@ int third(struct __sk_buff *skb)
 	return 100 + skb->mark;
 }
 
+/* From a function: the target returns to the function's caller. */
+static __noinline int through(struct __sk_buff *skb, __u64 a)
+{
+	bpf_tail_call(skb, &next, 1);
+	return (int)a;
+}
+
+SEC("tc")
+int between(struct __sk_buff *skb)
+{
+	skb->mark = 3;
+	sum += 10;
+	return 1000 + through(skb, sum);
+}
+
 /* Until the kernel will not have it any more. */
 SEC("tc")
 int again(struct __sk_buff *skb)

@@ -19,6 +19,8 @@ void isolate_set(struct bpf_object *obj, const char *variable, u64 value);
 
 /* Programs on the kernel's events. */
 void isolate_events(const char *mode);
+/* Programs of two modes together, and several at once. */
+void isolate_among_others(const char *mode);
 /* Programs that fault, and what is left of them. */
 void isolate_faults(const char *mode);
 /* Programs that are refused. */

@@ -11,6 +11,13 @@
 #include "isolate.h"
 #include "object.h"
 
+static u32 run_once(int prog)
+{
+	u32 retval = ~0u;
+
+	return sys_run(prog, attack_packet, PACKET_BYTES, 1, &retval) ? ~0u : retval;
+}
+
 /* Refused ------------------------------------------------------------------------------------------ */
 
 /* It must load in mode "none", and in @mode be refused with a line of ours. */
@@ -42,6 +49,9 @@ void isolate_refusals(const char *mode)
 		MOV_X(1, 0), MOV_K(2, 0), CALL(BPF_FUNC_ringbuf_submit), MOV_K(0, 0), EXIT,
 	};
 	const struct bpf_insn task[] = { CALL(BPF_FUNC_get_current_task), MOV_K(0, 0), EXIT };
+	static const char *const between[] = { "between", "third", NULL };
+	struct bpf_object *obj;
+	char why[256] = "";
 	const struct bpf_insn nothing[] = { MOV_K(0, 1), EXIT };
 
 	if (!strcmp(mode, "none"))
@@ -50,6 +60,12 @@ void isolate_refusals(const char *mode)
 	refuse(mode, "the address of a task", BPF_PROG_TYPE_KPROBE, task, ARRAY_SIZE(task));
 	refuse(mode, "a program of another type", BPF_PROG_TYPE_CGROUP_SOCK, nothing, ARRAY_SIZE(nothing));
 	close(ring);
+	obj = isolate_load("isolate", mode, between, why);
+	CHECK(!obj && strstr(why, "moat: insn "), "a tail call from a function in mode %s: %s", mode, why);
+	bpf_object__close(obj);
+	obj = isolate_load("isolate", "none", between, NULL);
+	CHECK(obj && run_once(object_prog(obj, "between")) == 1000 + 103, "a tail call from a function does not return there");
+	bpf_object__close(obj);
 }
 
 /* Faults ---------------------------------------------------------------------------------------------- */
@@ -57,7 +73,7 @@ void isolate_refusals(const char *mode)
 #define FAULTS	100
 
 /* Of the isolated program @name: how many runs ended with a fault, and how many got no slot. */
-static void read_domain(const char *name, unsigned long long *faults, unsigned long long *refused)
+void isolate_domain(const char *name, unsigned long long *faults, unsigned long long *refused)
 {
 	FILE *f = fopen("/sys/kernel/debug/moat/domains", "r");
 	char line[256], is[32];
@@ -83,13 +99,6 @@ static u32 count_messages(const char *name)
 	if (f)
 		pclose(f);
 	return n;
-}
-
-static u32 run_once(int prog)
-{
-	u32 retval = ~0u;
-
-	return sys_run(prog, attack_packet, PACKET_BYTES, 1, &retval) ? ~0u : retval;
 }
 
 /* @names[0] is run, and the last of them is what goes astray. */
@@ -121,7 +130,7 @@ static void go_astray(const char *mode, const char *const *names, u32 faultless)
 	CHECK(isolate_get(obj, "sum") == 5, "%s goes on after its fault", names[0]);
 	CHECK(isolate_get(obj, "counted") == FAULTS, "%s counted %llu runs", names[0],
 	      (unsigned long long)isolate_get(obj, "counted"));
-	read_domain(culprit, &faults, &refused);
+	isolate_domain(culprit, &faults, &refused);
 	CHECK(faults == FAULTS && refused == 0, "%s: %llu faults, %llu without a slot", culprit, faults, refused);
 	messages = count_messages(culprit) - messages;
 	CHECK(messages == 1, "%s: %u messages", culprit, messages);
@@ -154,9 +163,9 @@ static void fault_within(const char *mode)
 		CHECK(isolate_get(obj, "inner_runs") == 20, "inner ran %llu times", (unsigned long long)isolate_get(obj, "inner_runs"));
 	}
 	if (link && isolated) {
-		read_domain("inner", &faults, &refused);
+		isolate_domain("inner", &faults, &refused);
 		CHECK(faults == 10 && refused == 0, "inner: %llu faults, %llu without a slot", faults, refused);
-		read_domain("outer", &faults, &refused);
+		isolate_domain("outer", &faults, &refused);
 		CHECK(faults == 0 && refused == 0, "outer: %llu faults, %llu without a slot", faults, refused);
 	}
 	bpf_link__destroy(link);

@@ -19,6 +19,8 @@ static void fill_next(struct bpf_object *obj, const char *const *names)
 {
 	u32 i;
 
+	if (object_map(obj, "next") < 0)
+		return;
 	if (!names[1])
 		sys_map_set(object_map(obj, "next"), 0, object_prog(obj, names[0]));
 	for (i = 1; names[i]; i++)
