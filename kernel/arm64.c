@@ -3,6 +3,7 @@
 #include <linux/arm-smccc.h>
 #include <linux/bitfield.h>
 #include <linux/cpu.h>
+#include <linux/init.h>
 #include <asm/asm-extable.h>
 #include <asm/cacheflush.h>
 #include <asm/cpufeature.h>
@@ -13,6 +14,9 @@
 #include "glue.h"
 #include "arch-arm64/a64.h"
 #include "jit/arch.h"
+
+/* Traps of images are "brk #0". */
+#define TRAP_BRK_IMM	0
 
 /* What ex_handler_bpf() takes a fixup for: how far back the instruction to go on at is, and the register to zero. */
 #define FIXUP_BACK	GENMASK(26, 0)
@@ -142,3 +146,18 @@ void bpf_jit_free(struct bpf_prog *prog)
 	}
 	bpf_prog_unlock_free(prog);
 }
+
+/* A trap in an image: a check of its own failed, and no address goes with it. */
+static int trapped(struct pt_regs *regs, unsigned long esr)
+{
+	return bpf_moat_fixup(regs, ESR_ELx_EC(esr), 0) ? DBG_HOOK_HANDLED : DBG_HOOK_ERROR;
+}
+
+static struct break_hook trap_hook = { .fn = trapped, .imm = TRAP_BRK_IMM };
+
+static int __init hook_traps(void)
+{
+	register_kernel_break_hook(&trap_hook);
+	return 0;
+}
+core_initcall(hook_traps);

@@ -5,13 +5,16 @@
 
 /* u64 moat_image_call(struct moat_run *run, u64 r1, u64 entry) */
 SYM_FUNC_START(moat_image_call)
-	stp	x29, x30, [sp, #-96]!
+	stp	x29, x30, [sp, #-112]!
 	mov	x29, sp
 	stp	x19, x20, [sp, #16]
 	stp	x21, x22, [sp, #32]
 	stp	x23, x24, [sp, #48]
 	stp	x25, x26, [sp, #64]
 	stp	x27, x28, [sp, #80]
+#ifdef CONFIG_SHADOW_CALL_STACK
+	str	x18, [sp, #96]
+#endif
 	mov	x9, sp
 	str	x9, [x0, #MOAT_RUN_HOST_SP]
 	mov	x16, x2
@@ -20,12 +23,16 @@ SYM_FUNC_START(moat_image_call)
 	mov	x1, xzr
 	blr	x16
 SYM_INNER_LABEL(moat_image_back, SYM_L_LOCAL)
+#ifdef CONFIG_SHADOW_CALL_STACK
+	/* Functions that a run was ended in have not taken back what they put there. */
+	ldr	x18, [sp, #96]
+#endif
 	ldp	x27, x28, [sp, #80]
 	ldp	x25, x26, [sp, #64]
 	ldp	x23, x24, [sp, #48]
 	ldp	x21, x22, [sp, #32]
 	ldp	x19, x20, [sp, #16]
-	ldp	x29, x30, [sp], #96
+	ldp	x29, x30, [sp], #112
 	ret
 SYM_FUNC_END(moat_image_call)
 
