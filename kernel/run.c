@@ -95,12 +95,13 @@ static void report(struct moat_run *run)
 	atomic64_inc(&d->faults);
 	if (!__ratelimit(&d->limit))
 		return;
+	/* Programs run under locks that the console's users take, too: the scheduler's. */
 	if (f->kind == MOAT_FAULT_AUDIT)
-		pr_warn("program '%s' ended at instruction %u: %s %u: %s (0x%llx)\n", d->name, f->pc,
-			fault_text[f->kind], f->arg, f->why, f->value);
+		printk_deferred(KERN_WARNING pr_fmt("program '%s' ended at instruction %u: %s %u: %s (0x%llx)\n"), d->name,
+				f->pc, fault_text[f->kind], f->arg, f->why, f->value);
 	else
-		pr_warn("program '%s' ended at instruction %u: %s at 0x%llx\n", d->name, f->pc, fault_text[f->kind],
-			f->value);
+		printk_deferred(KERN_WARNING pr_fmt("program '%s' ended at instruction %u: %s at 0x%llx\n"), d->name, f->pc,
+				fault_text[f->kind], f->value);
 }
 
 /* Runs -------------------------------------------------------------------- */
