@@ -17,12 +17,19 @@ struct bpf_object *isolate_load(const char *object, const char *mode, const char
 u64 isolate_get(struct bpf_object *obj, const char *variable);
 void isolate_set(struct bpf_object *obj, const char *variable, u64 value);
 
+/* Of the isolated program @name: how many runs ended with a fault, and how many got no slot; ~0: it is not listed. */
+void isolate_domain(const char *name, unsigned long long *faults, unsigned long long *refused);
+
 /* Programs on the kernel's events. */
 void isolate_events(const char *mode);
 /* Programs of two modes together, and several at once. */
 void isolate_among_others(const char *mode);
 /* Programs that fault, and what is left of them. */
 void isolate_faults(const char *mode);
+/* Each kind of fault, in tasks and interrupts; only with isolation, and with a verifier that is told to believe. */
+void isolate_fault_ways(const char *mode);
+/* Programs that reserve records of ring buffers. */
+void isolate_ring(const char *mode);
 /* Programs that are refused. */
 void isolate_refusals(const char *mode);
 

@@ -72,7 +72,6 @@ void isolate_refusals(const char *mode)
 
 #define FAULTS	100
 
-/* Of the isolated program @name: how many runs ended with a fault, and how many got no slot. */
 void isolate_domain(const char *name, unsigned long long *faults, unsigned long long *refused)
 {
 	FILE *f = fopen("/sys/kernel/debug/moat/domains", "r");
@@ -187,5 +186,7 @@ void isolate_faults(const char *mode)
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		go_astray(mode, names[i], 2);
 	fault_within(mode);
+	if (strcmp(mode, "none"))
+		isolate_fault_ways(mode);
 	fool(false);
 }
