@@ -10,16 +10,19 @@
 #include "domain.h"
 #include "memory.h"
 
+/* Half of vmalloc()'s addresses: programs, which users without privileges may load, must leave the kernel the rest. */
+#define MAX_CAGES	(s64)((VMALLOC_END - VMALLOC_START) / 2 / (2 * MOAT_RANGE_BYTES + 2 * MOAT_MARGIN_BYTES))
+
 static atomic64_t nr_cage;
 
 int moat_cage_init(struct moat_cage *c)
 {
 	c->nr_grant = 0;
-	c->area = moat_reserve(&c->base);
-	if (!c->area)
-		return -ENOMEM;
-	atomic64_inc(&nr_cage);
-	return 0;
+	c->area = atomic64_inc_return(&nr_cage) <= MAX_CAGES ? moat_reserve(&c->base) : NULL;
+	if (c->area)
+		return 0;
+	atomic64_dec(&nr_cage);
+	return -ENOMEM;
 }
 
 /* The pages behind those that are for the owner alone. */

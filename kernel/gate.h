@@ -3,6 +3,7 @@
 #ifndef MOAT_GATE_H
 #define MOAT_GATE_H
 
+#include <linux/nospec.h>
 #include "domain.h"
 #include "verifier-ext/record.h"
 
@@ -82,7 +83,10 @@ const char *moat_proto_misfit(const struct moat_proto *p, const struct bpf_map *
 /* The map that a program names with @handle. */
 static inline struct bpf_map *moat_map_at(const struct moat_domain *d, u64 handle)
 {
-	return handle - 1 < d->nr_map ? d->map[handle - 1] : NULL;
+	u64 i = handle - 1;
+
+	/* Not even on a mispredicted path: the number is the program's. */
+	return i < d->nr_map ? d->map[array_index_nospec(i, d->nr_map)] : NULL;
 }
 
 /* records.c: audit records of all calls of the program, whose instructions are @insn decoded, into d->audit. */

@@ -5,12 +5,16 @@
 #include <asm/unaligned.h>
 #include "gate.h"
 
-/* May a run of one program go on as one of the other?  What is not isolated has no business in a domain's run. */
+/*
+ * May a run of one program go on as one of the other?  What is not isolated has
+ * no business in a domain's run.  Which fields a context has depends on where
+ * programs are attached, too (an XDP program's egress_ifindex, for one), and views are filled with host rights.
+ */
 static bool compatible(const struct moat_domain *from, const struct bpf_prog *prog)
 {
 	const struct moat_domain *to = READ_ONCE(prog->aux->moat);
 
-	return to && to->image && to->type == from->type;
+	return to && to->image && to->type == from->type && to->attach == from->attach;
 }
 
 /*

@@ -22,7 +22,8 @@ int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf
 		return moat_refuse(env, -EOPNOTSUPP, "byte %u of the packet is out of its view's reach", last);
 	v->packet = kind;
 	v->packet_bytes = last + 1;
-	v->packet_write = env->seen_direct_write;
+	/* An skb is written only behind the prologue that makes it this run's own, whatever the verifier says. */
+	v->packet_write = env->seen_direct_write && (kind == MOAT_PACKET_XDP || env->ops->gen_prologue);
 	return 0;
 }
 
