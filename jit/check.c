@@ -128,6 +128,10 @@ static void enter(struct moat_walk *w, u32 at, bool callback)
 {
 	memset(&w->s, 0, sizeof(w->s));
 	w->at = at;
+	if (!moat_is_start(w, at)) {
+		moat_reject(w, "an entry where no instruction of the image begins");
+		return;
+	}
 	w->arch->enter(w, callback);
 	moat_flow(w, at);
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* `moat verify`: prove of finished machine code that it confines itself. */
 #include "cli.h"
+#include "facts.h"
 #include "../../jit/arch.h"
-#include "../../jit/check.h"
 
 static const char help[] =
 	"Usage: moat verify OBJECT [-p PROGRAM] [OPTIONS]\n"
-	"       moat verify --image FILE --arch ARCH --isolation MODE [OPTIONS]\n\n"
+	"       moat verify --image FILE --arch ARCH --isolation MODE [OPTIONS]\n"
+	"       moat verify --image FILE --kernel FACTS [--id ID | -p PROGRAM]\n\n"
 	"Check machine code with the image checker, which shares nothing with the emitter:\n"
 	"of the programs of an object file, for both architectures and all modes unless\n"
 	"options say which, and with it the gates: that the audit of each helper call does\n"
 	"what the call's record and the helper demand; or of raw bytes, as dumps of running\n"
-	"images have them, without gates.\n\n"
+	"images have them, without gates.\n"
+	"A kernel's image comes from `bpftool prog dump jited id ID file FILE`, and FACTS\n"
+	"from its file /sys/kernel/debug/moat/images, or a line of it.\n\n"
 	"Options:\n"
 	"  -p, --program NAME    one program; without it all\n"
 	"      --arch ARCH       x86 or arm64\n"
@@ -26,13 +29,16 @@ static const char help[] =
 	"                        addresses of the host's functions\n"
 	"      --host-rights N, --domain-rights N\n"
 	"                        what gates write\n"
+	"Of a kernel's image:\n"
+	"      --kernel FACTS    a file with a line KEY=VALUE... for each program, or a line\n"
+	"      --id ID           which line, by the program's number; or by its name: -p\n"
 	"  -j, --json            print JSON\n"
 	"      --pretty          print JSON, indented\n"
 	"      --debug           show the library's messages\n"
 	"  -h, --help            this text\n";
 
 enum { OPT_IMAGE = OPT_OWN, OPT_ARCH, OPT_ISOLATION, OPT_BASE, OPT_ENTRY, OPT_ARGS, OPT_ADDRESS, OPT_CALL, OPT_TAIL,
-       OPT_PACKET, OPT_HOST_RIGHTS, OPT_DOMAIN_RIGHTS, OPT_LAST };
+       OPT_PACKET, OPT_HOST_RIGHTS, OPT_DOMAIN_RIGHTS, OPT_KERNEL, OPT_ID, OPT_LAST };
 
 static const struct option options[] = {
 	{ "program", required_argument, NULL, 'p' }, { "output", required_argument, NULL, 'o' },
@@ -43,6 +49,7 @@ static const struct option options[] = {
 	{ "tail", required_argument, NULL, OPT_TAIL }, { "packet", required_argument, NULL, OPT_PACKET },
 	{ "host-rights", required_argument, NULL, OPT_HOST_RIGHTS },
 	{ "domain-rights", required_argument, NULL, OPT_DOMAIN_RIGHTS },
+	{ "kernel", required_argument, NULL, OPT_KERNEL }, { "id", required_argument, NULL, OPT_ID },
 	CLI_COMMON_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
@@ -50,7 +57,7 @@ static const struct option options[] = {
 #define MAX_ENTRIES	64
 
 struct verify_args {
-	const char *object, *program, *output, *image, *arch;
+	const char *object, *program, *output, *image, *arch, *kernel;
 	enum moat_mode mode;	/* AUTO: all */
 	u8 form;
 	u64 number[OPT_LAST];	/* by option */
@@ -67,6 +74,8 @@ static int set_number(struct verify_args *args, int c)
 	args->given[c] = true;
 	if (c == OPT_ARGS && (args->number[c] < 1 || args->number[c] > 2))
 		return cli_usage("verify", "a main entry has 1 or 2 arguments, not %s", optarg);
+	if (c == OPT_ID && !args->number[c])
+		return cli_usage("verify", "a program's number is not 0");
 	if (c != OPT_ENTRY)
 		return CLI_OK;
 	if (args->nr_entry == MAX_ENTRIES || args->number[c] > ~0u)
@@ -81,6 +90,7 @@ static int set_option(struct verify_args *args, int c)
 	case 'p':	args->program = optarg; return CLI_OK;
 	case 'o':	args->output = optarg; return CLI_OK;
 	case OPT_IMAGE:	args->image = optarg; return CLI_OK;
+	case OPT_KERNEL: args->kernel = optarg; return CLI_OK;
 	case OPT_ISOLATION: return cli_mode_either("verify", optarg, &args->mode);
 	case OPT_BASE:	return cli_base_form("verify", optarg, &args->form);
 	case OPT_ARCH:
@@ -146,26 +156,66 @@ static struct moat_check facts_of(const struct verify_args *args, const u8 *code
 	};
 }
 
+static int check(struct verify_args *args, const char *arch, enum moat_mode mode, struct moat_check *c)
+{
+	void *work = malloc(moat_check_bytes(c->bytes));
+
+	if (!work)
+		return cli_error("no memory to check %u bytes", c->bytes);
+	tell(args, args->image, arch, mode, c->bytes, c, NULL, !moat_check(c, work));
+	free(work);
+	return CLI_OK;
+}
+
 static int verify_image(struct verify_args *args)
 {
 	struct moat_check c;
 	size_t bytes;
-	void *code, *work;
+	void *code;
+	int status;
 
 	if (!args->arch || args->mode == MOAT_MODE_AUTO)
-		return cli_usage("verify", "an image needs --arch and --isolation");
+		return cli_usage("verify", "an image needs --arch and --isolation, or --kernel");
 	code = cli_read(args->image, &bytes);
 	if (!code)
 		return CLI_FAILED;
 	c = facts_of(args, code, bytes);
-	work = malloc(moat_check_bytes(bytes));
-	if (!work) {
-		free(code);
-		return cli_error("no memory to check %zu bytes", bytes);
-	}
-	tell(args, args->image, args->arch, args->mode, bytes, &c, NULL, !moat_check(&c, work));
-	free(work);
+	status = check(args, args->arch, args->mode, &c);
 	free(code);
+	return status;
+}
+
+static int verify_kernel(struct verify_args *args)
+{
+	struct facts_wanted wanted = { .name = args->program, .id = args->number[OPT_ID] };
+	struct moat_check c;
+	struct facts f;
+	u8 *code;
+	int status = facts_read(&f, args->kernel, &wanted);
+
+	if (status != CLI_OK)
+		return status;
+	code = facts_image(&f, args->image, &c);
+	status = code ? check(args, f.arch, MOAT_MODE_BASEREG, &c) : CLI_FAILED;
+	free(code);
+	facts_free(&f);
+	return status;
+}
+
+/* A kernel's image needs facts that no option has, and those that options have must be of the same kernel. */
+static int check_kernel_args(const struct verify_args *args)
+{
+	int c;
+
+	if (!args->kernel)
+		return args->given[OPT_ID] ? cli_usage("verify", "--id chooses a line of --kernel") : CLI_OK;
+	if (!args->image)
+		return cli_usage("verify", "--kernel needs --image");
+	for (c = OPT_IMAGE; c < OPT_KERNEL; c++)
+		if (args->given[c])
+			break;
+	if (c < OPT_KERNEL || args->arch || args->mode != MOAT_MODE_AUTO || args->form || args->output)
+		return cli_usage("verify", "--kernel tells all facts itself: no --arch, --isolation, --address or the like");
 	return CLI_OK;
 }
 
@@ -234,10 +284,13 @@ int cmd_verify(int argc, char **argv)
 	args.object = argv[optind];
 	if (!args.object == !args.image || (args.object && argv[optind + 1]))
 		return cli_usage("verify", "one object file, or an image by --image");
+	status = check_kernel_args(&args);
+	if (status != CLI_OK)
+		return status;
 	if (args.output && (!args.arch || !args.mode))
 		return cli_usage("verify", "--output needs --arch and --isolation");
 	args.rows = cli.json ? json_object_new_array() : NULL;
-	status = args.image ? verify_image(&args) : verify_object(&args);
+	status = args.kernel ? verify_kernel(&args) : args.image ? verify_image(&args) : verify_object(&args);
 	if (status == CLI_OK && cli.json)
 		cli_json(args.rows);
 	else if (args.rows)
