@@ -5,16 +5,31 @@
 
 #include "heap.h"
 
-long heap_pages(void)
+static void read_memory(long *pages, long *cages)
 {
 	FILE *f = fopen("/sys/kernel/debug/moat/memory", "r");
-	long n = -1;
 
-	if (f && fscanf(f, "heap_pages %ld", &n) != 1)
-		n = -1;
+	*pages = *cages = -1;
+	if (f && fscanf(f, "heap_pages %ld cages %ld", pages, cages) != 2)
+		*pages = *cages = -1;
 	if (f)
 		fclose(f);
-	return n;
+}
+
+long heap_pages(void)
+{
+	long pages, cages;
+
+	read_memory(&pages, &cages);
+	return pages;
+}
+
+long heap_cages(void)
+{
+	long pages, cages;
+
+	read_memory(&pages, &cages);
+	return cages;
 }
 
 long heap_pages_settled(long want_pages)

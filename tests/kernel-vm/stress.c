@@ -3,7 +3,10 @@
  * All at once on every CPU: programs come and go, tail calls are rewired while they are taken, trampolines while their
  * function runs, XDP programs while frames come in.  Nothing may crash, go wrong, or be left behind.
  *
- *	stress [SECONDS]
+ *	stress [SECONDS [PIECES]]
+ *
+ * PIECES (1) of so many seconds each, after each of which everything must be as before.  In a kernel that isolates programs
+ * those of this test are isolated.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -11,20 +14,24 @@
 #include <unistd.h>
 #include <linux/if_link.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <bpf/bpf.h>
 
 #include "../check.h"
+#include "leaks.h"
 #include "net.h"
 #include "object.h"
+#include "stress.h"
 #include "sys.h"
 #include "twin.h"
 
 static double end_at;
+static bool isolated;
 static _Atomic u64 loads, updates, runs, hooks, switches;
 
-static bool more(void)
+bool stress_more(void)
 {
 	return sys_now() < end_at;
 }
@@ -39,7 +46,7 @@ static void *load_and_unload(void *arg)
 
 	for (i = 0; i < 8; i++)
 		fd[i] = -1;
-	while (more()) {
+	while (stress_more()) {
 		o.statements = 5 + (u32)(seed % 40);
 		o.calls = seed % 3 == 0;
 		gen_program(p, seed++, &o);
@@ -65,7 +72,7 @@ static void *rewire(void *arg)
 	int map = object_map(tails, "targets");
 	u32 i = 0, key;
 
-	while (more()) {
+	while (stress_more()) {
 		key = i & 1;
 		if (i % 4 == 3)
 			bpf_map_delete_elem(map, &key);
@@ -84,7 +91,7 @@ static void *call(void *arg)
 	bool right = true;
 	u32 ret = 0;
 
-	while (right && more()) {
+	while (right && stress_more()) {
 		right = !sys_run(prog, packet, sizeof(packet), 50, &ret) && (ret == 100 || (ret >= 1 && ret <= 3));
 		runs += 50;
 	}
@@ -100,7 +107,7 @@ static void *hook(void *arg)
 	struct bpf_link *link[4] = { NULL };
 	u32 i = 0;
 
-	while (more()) {
+	while (stress_more()) {
 		bpf_link__destroy(link[i % 4]);
 		link[i % 4] = bpf_program__attach(bpf_object__find_program_by_name(obj, name[i % 4]));
 		hooks += link[i % 4] != NULL;
@@ -116,7 +123,7 @@ static void *call_hooked(void *arg)
 	int prog = object_prog(arg, "before_1"), err = 0;
 	u32 ret = 0;
 
-	while (!err && !ret && more()) {
+	while (!err && !ret && stress_more()) {
 		LIBBPF_OPTS(bpf_test_run_opts, opts);
 
 		err = bpf_prog_test_run_opts(prog, &opts);
@@ -138,7 +145,7 @@ static void *swap_xdp(void *arg)
 
 	if (!CHECK(a && b, "the XDP programs do not load"))
 		return NULL;
-	for (i = 0; i < 3 || more(); i++) {
+	for (i = 0; i < 3 || stress_more(); i++) {
 		bpf_xdp_attach((int)net->index, i & 1 ? object_prog(a, "bounce") : object_prog(b, "firewall"),
 			       XDP_FLAGS_DRV_MODE, NULL);
 		for (k = 0; k < 20; k++)
@@ -173,102 +180,89 @@ static struct bpf_object *load_hooks(void)
 	return NULL;
 }
 
+/* Trampolines belong to programs that have no isolated form, and so do tail calls out of functions. */
+static u32 run_plain(pthread_t *thread, struct bpf_object *hooks)
+{
+	u32 n = 0;
+
+	pthread_create(&thread[n++], NULL, rewire, NULL);
+	pthread_create(&thread[n++], NULL, call, NULL);
+	if (hooks) {
+		pthread_create(&thread[n++], NULL, hook, hooks);
+		pthread_create(&thread[n++], NULL, call_hooked, hooks);
+	} else {
+		SKIP("trampolines", "this kernel has none");
+	}
+	return n;
+}
+
 static void run_all(struct net *net)
 {
-	struct bpf_object *obj = load_hooks();
-	pthread_t thread[8];
+	struct bpf_object *hooks = isolated ? NULL : load_hooks();
+	pthread_t thread[16];
 	u32 n = 0, zero = 0;
 
 	pthread_create(&thread[n++], NULL, load_and_unload, (void *)1);
 	pthread_create(&thread[n++], NULL, load_and_unload, (void *)2);
-	pthread_create(&thread[n++], NULL, rewire, NULL);
-	pthread_create(&thread[n++], NULL, call, NULL);
 	if (net)
 		pthread_create(&thread[n++], NULL, swap_xdp, net);
-	if (obj) {
-		pthread_create(&thread[n++], NULL, hook, obj);
-		pthread_create(&thread[n++], NULL, call_hooked, obj);
-	} else {
-		SKIP("trampolines", "this kernel has none");
-	}
+	n += isolated ? stress_isolated(thread + n, 16 - n) : run_plain(thread + n, hooks);
 	while (n--)
 		pthread_join(thread[n], NULL);
-	CHECK(object_u64(tails, ".bss", &zero) == 0, "registers or frames were wrong %llu times",
-	      object_u64(tails, ".bss", &zero));
-	bpf_object__close(obj);
+	if (isolated)
+		stress_isolated_report();
+	else
+		CHECK(object_u64(tails, ".bss", &zero) == 0, "registers or frames were wrong %llu times",
+		      object_u64(tails, ".bss", &zero));
+	bpf_object__close(hooks);
 }
 
-/* Pages that the kernel's list of areas says BPF has: programs, and packs of their code. */
-static long code_pages(void)
+static void run_piece(struct net *net, double seconds)
 {
-	FILE *f = fopen("/proc/vmallocinfo", "r");
-	char line[512], *at;
-	long pages = 0;
-
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f)) {
-		at = strstr(line, "pages=");
-		if (at && strstr(line, " bpf_"))
-			pages += atol(at + 6);
-	}
-	fclose(f);
-	return pages;
-}
-
-/* Freeing waits for readers: give it time. */
-static void check_leaks(u32 programs, u32 maps, long pages)
-{
-	double patience = sys_now() + 20;
-	long now = code_pages();
-	u32 p = sys_count_programs(), m = sys_count_maps();
-
-	while ((p > programs || m > maps || now > pages) && sys_now() < patience) {
-		usleep(200000);
-		p = sys_count_programs();
-		m = sys_count_maps();
-		now = code_pages();
-	}
-	CHECK(p <= programs, "%u programs are left, %u were there", p, programs);
-	CHECK(m <= maps, "%u maps are left, %u were there", m, maps);
-	CHECK(now <= pages, "%ld pages of programs are left, %ld were there", now, pages);
+	tails = isolated ? NULL : object_load("stress", NULL);
+	end_at = sys_now() + seconds;
+	run_all(net);
+	bpf_object__close(tails);
+	printf("stress: %llu programs loaded, %llu tail calls rewired, %llu runs, %llu trampolines, %llu XDP programs\n",
+	       (unsigned long long)loads, (unsigned long long)updates, (unsigned long long)runs, (unsigned long long)hooks,
+	       (unsigned long long)switches);
+	CHECK(loads > 20 && (isolated || (updates > 20 && runs > 1000)), "too little was done");
 }
 
 int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 60;
-	u32 programs, maps;
+	int pieces = argc > 2 ? atoi(argv[2]) : 1, i;
+	struct leaks before;
 	struct net net;
-	long pages;
+	char mode[32];
 	bool ok;
 
+	isolated = !sys_read("net/core/bpf_moat", mode, sizeof(mode)) && !strcmp(mode, "basereg");
 	if (!CHECK(!twin_init(), "no maps"))
 		return check_done();
 	ok = net_open(&net);
 	if (!ok)
 		SKIP("XDP", "no veth pair");
+	/* the new namespace has a /sys of its own, with nothing mounted in it */
+	mount("debug", "/sys/kernel/debug", "debugfs", 0, NULL);
+	mount("trace", "/sys/kernel/tracing", "tracefs", 0, NULL);
 	sys_unpin();
 	/* once before, so that what stays for good is there: the dispatcher of XDP keeps its code */
-	tails = object_load("stress", NULL);
+	tails = object_load(isolated ? "stress_isolated" : "stress", NULL);
 	if (!CHECK(tails, "stress does not load"))
 		return check_done();
 	bpf_object__close(tails);
 	if (ok)
 		swap_xdp(&net);
 	usleep(500000);
-	programs = sys_count_programs();
-	maps = sys_count_maps();
-	pages = code_pages();
-	if (pages < 0)
+	before = leaks_look();
+	CHECK(!isolated || (before.heap >= 0 && before.cages >= 0), "the kernel does not tell of the heap");
+	if (before.code < 0)
 		SKIP("areas", "there is no /proc/vmallocinfo");
-	tails = object_load("stress", NULL);
-	end_at = sys_now() + seconds;
-	run_all(ok ? &net : NULL);
-	bpf_object__close(tails);
-	check_leaks(programs, maps, pages);
-	printf("stress: %llu programs loaded, %llu tail calls rewired, %llu runs, %llu trampolines, %llu XDP programs\n",
-	       (unsigned long long)loads, (unsigned long long)updates, (unsigned long long)runs, (unsigned long long)hooks,
-	       (unsigned long long)switches);
-	CHECK(loads > 20 && updates > 20 && runs > 1000, "too little was done");
+	for (i = 0; i < pieces; i++) {
+		run_piece(ok ? &net : NULL, seconds);
+		leaks_check(&before);
+	}
 	return check_done();
 }

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* See leaks.h. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../check.h"
+#include "heap.h"
+#include "leaks.h"
+#include "sys.h"
+
+/* Pages that the kernel's list of areas says BPF has: programs, and packs of their code. */
+static long code_pages(void)
+{
+	FILE *f = fopen("/proc/vmallocinfo", "r");
+	char line[512], *at;
+	long pages = 0;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		at = strstr(line, "pages=");
+		if (at && strstr(line, " bpf_"))
+			pages += atol(at + 6);
+	}
+	fclose(f);
+	return pages;
+}
+
+/* KiB of @name in /proc/meminfo. */
+static long meminfo(const char *name)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	size_t n = strlen(name);
+	char line[128];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, n) && line[n] == ':')
+			kib = atol(line + n + 1);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+struct leaks leaks_look(void)
+{
+	return (struct leaks){
+		.programs = sys_count_programs(), .maps = sys_count_maps(), .code = code_pages(), .heap = heap_pages(),
+		.cages = heap_cages(), .slab = meminfo("SUnreclaim"), .vmalloc = meminfo("VmallocUsed"),
+		.free = meminfo("MemAvailable"),
+	};
+}
+
+/*
+ * What the allocators keep for themselves, in KiB: partly used slabs, pages on lists of each CPU, and tables of kernel
+ * addresses, which are never freed.  A leak of one object in each load would be many times that.
+ */
+#define SLACK	2048
+
+static bool is_back(const struct leaks *now, const struct leaks *was)
+{
+	return now->programs <= was->programs && now->maps <= was->maps && now->code <= was->code &&
+	       now->heap <= was->heap && now->cages <= was->cages && now->slab <= was->slab + SLACK &&
+	       now->vmalloc <= was->vmalloc + SLACK && now->free >= was->free - 8 * SLACK;
+}
+
+/* Freeing waits for readers: give it time. */
+static struct leaks settle(const struct leaks *was)
+{
+	double patience = sys_now() + 20;
+	struct leaks now = leaks_look();
+
+	while (!is_back(&now, was) && sys_now() < patience) {
+		usleep(200000);
+		now = leaks_look();
+	}
+	return now;
+}
+
+void leaks_check(const struct leaks *was)
+{
+	struct leaks now = settle(was);
+
+	CHECK(now.programs <= was->programs, "%u programs are left, %u were there", now.programs, was->programs);
+	CHECK(now.maps <= was->maps, "%u maps are left, %u were there", now.maps, was->maps);
+	CHECK(now.code <= was->code, "%ld pages of programs are left, %ld were there", now.code, was->code);
+	CHECK(now.heap <= was->heap, "%ld pages of the heap are left, %ld were there", now.heap, was->heap);
+	CHECK(now.cages <= was->cages, "%ld cages are left, %ld were there", now.cages, was->cages);
+	CHECK(now.slab <= was->slab + SLACK, "slabs have %ld KiB, they had %ld", now.slab, was->slab);
+	CHECK(now.free >= was->free - 8 * SLACK, "%ld KiB of memory are free, %ld were", now.free, was->free);
+	CHECK(now.vmalloc <= was->vmalloc + SLACK, "vmalloc has %ld KiB, it had %ld", now.vmalloc, was->vmalloc);
+	printf("left: slabs %+ld KiB, vmalloc %+ld KiB, free %+ld KiB, heap %+ld pages, cages %+ld, code %+ld pages\n",
+	       now.slab - was->slab, now.vmalloc - was->vmalloc, now.free - was->free, now.heap - was->heap,
+	       now.cages - was->cages, now.code - was->code);
+}

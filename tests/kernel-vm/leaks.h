@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What programs and maps take of the kernel's memory, to be compared before and after. */
+#ifndef MOAT_KERNEL_VM_LEAKS_H
+#define MOAT_KERNEL_VM_LEAKS_H
+
+#include "../../jit/env.h"
+
+struct leaks {
+	u32 programs, maps;
+	long code, heap, cages;		/* code, heap: pages; -1: the kernel does not say */
+	long slab, vmalloc, free;	/* KiB */
+};
+
+struct leaks leaks_look(void);
+/* Waits a while for all to be as it was; what is not is a failed check. */
+void leaks_check(const struct leaks *was);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the files of the stress test share. */
+#ifndef MOAT_KERNEL_VM_STRESS_H
+#define MOAT_KERNEL_VM_STRESS_H
+
+#include <pthread.h>
+
+#include "sys.h"
+
+/* Until the end of this piece. */
+bool stress_more(void);
+
+/* Start threads with programs that are isolated; they end by themselves.  Their number. */
+u32 stress_isolated(pthread_t *thread, u32 max);
+/* What they did, as one line; and check that they did something. */
+void stress_isolated_report(void);
+
+#endif
