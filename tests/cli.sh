@@ -445,6 +445,66 @@ test_verify() {
 	t "architecture" 2 "" "unknown architecture 'sparc'" "$MOAT" verify "$fw" --arch sparc
 }
 
+# An image as a kernel has it: the stub that it calls is written by hand, in front of code for user space.
+test_verify_kernel() {
+	local fw=$EXAMPLES/firewall.bpf.o img=$work/kimage user=$work/user facts=$work/facts line
+	local at=0x1fffffffffe4 run=0x200040010000 domain=0xffff888012345678 host=0x200040010040
+	t "user image" 0 "accepted" "" "$MOAT" verify "$fw" --arch x86 --isolation basereg -o "$user"
+	python3 - "$user" "$img" $at $run $domain <<-'EOT'
+		import struct, sys
+		user, image, at, run, domain = sys.argv[1], sys.argv[2], *(int(a, 0) for a in sys.argv[3:])
+		stub = bytes.fromhex("0f1f440000 6690 55 4889e5 48be") + struct.pack("<Q", domain)
+		stub += b"\xe8" + struct.pack("<i", run - (at + len(stub) + 5)) + bytes.fromhex("c9 c3")
+		assert len(stub) == 28
+		open(image, "wb").write(stub + open(user, "rb").read())
+	EOT
+	line="id=7 tag=00112233aabbccdd name=firewall arch=x86 isolation=basereg address=$at bytes=$(stat -c %s "$img") main=28"
+	line+=" args=1 run=$run domain=$domain call=$host tail=$(printf 0x%x $((host + 64))) packet=$(printf 0x%x $((host + 128)))"
+	line+=" return_thunk=0x0 int3_after_ret=0x0 dummy_tramp=0x0 pads=0x0 signs=0x0"
+	{ echo "${line/id=7/id=6}"; echo "$line behind="; echo; echo "${line//firewall/other}" | sed s/id=7/id=8/; } >"$facts"
+	v() { t "kernel image: $1" "$2" "$3" "$4" "$MOAT" verify --image "$img" --kernel "${@:5}"; }
+
+	v "by number" 0 ': x86 basereg: [0-9]* bytes: accepted$' "" "$facts" --id 7
+	v "by name" 0 ': accepted$' "" "$facts" -p other
+	v "a line" 0 ': accepted$' "" "$line"
+	v "two by that name" 1 "" "2 images; say which one with --id or --program" "$facts" -p firewall
+	v "none by that number" 1 "" "3 images, and not the one that is asked for" "$facts" --id 9
+	v "another domain" 1 'refused at 0x0: the stub is not what the kernel needs' "" "${line/12345678/12345670}"
+	v "another function" 1 'refused at 0x0: the stub is not what the kernel needs' "" "${line/run=$run/run=$host}"
+	v "a thunk" 1 'refused at ' "" "${line/return_thunk=0x0/return_thunk=$host}"
+	v "pads" 1 'refused at ' "" "${line/pads=0x0/pads=0x1}"
+	v "other calls" 1 'refused at .*no function of the host' "" "${line/call=$host/call=0x1000}"
+	v "sites" 1 'refused at .*' "" "$line sites=1,-1"
+	v "an entry far away" 1 'an entry where no instruction of the image begins' "" "$line entry=0xfffffffe"
+	v "pads far away" 1 'refused at ' "" "${line/pads=0x0/pads=0x1} entry=0xfffffffe"
+	v "something behind" 1 'refused at ' "" "$line behind=00"
+	v "no main entry" 1 'refused at 0x0: there is no code' "" "${line/main=28/main=0x100000}"
+	v "another architecture" 1 'refused at ' "" "${line/arch=x86/arch=arm64}"
+	v "JSON" 0 '"accepted":true' "" "$line" -j
+	v "a fact missing" 1 "" "line 1: domain is missing" "${line/domain=*call/call}"
+	v "an unknown fact" 1 "" "line 1: 'colour' is no fact" "$line colour=red"
+	v "no fact" 1 "" "line 1: 'red' is no KEY=VALUE" "$line red"
+	v "no number" 1 "" "pads is '2', not a number up to 0x1" "${line/pads=0x0/pads=2}"
+	v "no site" 1 "" "site 'x' is not the number of a helper" "$line sites=1,x"
+	v "no hex" 1 "" "'0g' is not at most 64 bytes in hex" "$line behind=0g"
+	v "isolation none" 1 "" "have isolation basereg, not 'none'" "${line/isolation=basereg/isolation=none}"
+	v "no file" 1 "" "No such file" "$work/nothing"
+	v "an address, too" 2 "" "tells all facts itself" "$line" --address 4096
+	t "kernel image: number alone" 2 "" "chooses a line of --kernel" "$MOAT" verify --image "$img" --id 7
+	t "kernel image: facts alone" 2 "" "needs --image" "$MOAT" verify --kernel "$facts" "$fw"
+
+	# As bpftool writes programs with functions; and one that is cut off.
+	cp "$img" "$img.whole"
+	printf '\300\377\356' >>"$img"
+	v "more behind" 0 ': accepted$' "not checked: 3 bytes behind the image" "$line"
+	head -c 100 "$img.whole" >"$img"
+	v "cut off" 1 "" "has 100 bytes, and the kernel's image [0-9]*: is it of this program" "$line"
+	for at in 30 60 90; do
+		{ head -c $at "$img.whole"; printf '\017\005'; tail -c +$((at + 3)) "$img.whole"; } >"$img"
+		v "a change at $at" 1 'refused at ' "" "$line"
+	done
+}
+
 test_features() {
 	t "features" 0 "^  basereg +(not )?enforced" "" "$MOAT" features
 	j "features" 0 "$MOAT" features -j
@@ -499,7 +559,7 @@ test_readme() {
 	t "README: run" 0 "^verdict 2 in ($keys\+)?basereg$" "" env -C "$work" ${RUNNER-} ./readme
 }
 
-for part in usage features exec objects run_single run violations audit dump dump_arch verify embed ordinary_user readme; do
+for part in usage features exec objects run_single run violations audit dump dump_arch verify verify_kernel embed ordinary_user readme; do
 	"test_$part"
 done
 printf '%d passed, %d failed' $passed $failed
