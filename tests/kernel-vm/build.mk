@@ -10,6 +10,10 @@ kernel-compare: $(BUILD)/.deps-kernel-vm	## stock JIT and Moat in one kernel: be
 	@$(MAKE) --no-print-directory -s kernel-vm
 	@BUILD=$(BUILD) tests/kernel-vm/compare.sh $(ARCH) bench/KERNEL-$(ARCH).md
 
+kernel-compare-basereg: $(BUILD)/.deps-kernel-vm	## what isolation costs in a kernel: bench/KERNEL-basereg-ARCH.md
+	@$(MAKE) --no-print-directory -s kernel-vm
+	@BUILD=$(BUILD) tests/kernel-vm/parts.sh $(ARCH) bench/KERNEL-basereg-$(ARCH).md
+
 $(BUILD)/tests/kernel-vm/helpers.a: $(KVM_HELPERS)
 	@mkdir -p $(@D) && rm -f $@
 	$(AR) rcs $@ $^
@@ -18,4 +22,4 @@ $(BUILD)/tests/kernel-vm/helpers.a: $(KVM_HELPERS)
 $(BUILD)/tests/kernel-vm/%: $(BUILD)/tests/kernel-vm/%.o $(BUILD)/tests/kernel-vm/helpers.a
 	$(LINK) -static -o $@ $^ -lbpf -lelf -lz -lpthread
 
-.PHONY: kernel-vm kernel-compare
+.PHONY: kernel-vm kernel-compare kernel-compare-basereg

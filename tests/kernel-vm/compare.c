@@ -13,13 +13,12 @@
 #include <bpf/bpf.h>
 
 #include "../check.h"
-#include "mark.h"
 #include "object.h"
 #include "raw.h"
 #include "sys.h"
+#include "tell.h"
 #include "twin.h"
 
-#define MAX_FUNCTIONS	256
 #define LOADS		8	/* of each program, for the compile time; the shortest counts */
 
 /* What a count is of. */
@@ -37,43 +36,10 @@ static u8 packet[256];
 
 /* Telling the plugin ------------------------------------------------------------- */
 
-static void tell_number(u64 v)
-{
-	int i;
-
-	for (i = 63; i >= 0; i--) {
-		if (v >> i & 1)
-			MARK_ASM(MARK_BIT_1);
-		else
-			MARK_ASM(MARK_BIT_0);
-	}
-}
-
 static void tell(u32 what)
 {
 	tell_number((u64)next_id * NR_COUNTS + what);
 	MARK_ASM(MARK_TELL);
-}
-
-/* All functions of @fd: their bytes; the plugin counts in them from now on. */
-static u32 tell_code(int fd)
-{
-	u32 len[MAX_FUNCTIONS], n, i, bytes = 0;
-	u64 at[MAX_FUNCTIONS];
-	struct bpf_prog_info info = { .nr_jited_ksyms = MAX_FUNCTIONS, .jited_ksyms = (u64)(uintptr_t)at,
-		.nr_jited_func_lens = MAX_FUNCTIONS, .jited_func_lens = (u64)(uintptr_t)len };
-	u32 size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return 0;
-	n = info.nr_jited_ksyms < info.nr_jited_func_lens ? info.nr_jited_ksyms : info.nr_jited_func_lens;
-	for (i = 0; i < n && i < MAX_FUNCTIONS; i++) {
-		tell_number(at[i]);
-		tell_number(len[i]);
-		MARK_ASM(MARK_RANGE);
-		bytes += len[i];
-	}
-	return at[0] ? bytes : 0;
 }
 
 /* Compile time ------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * How a program in the guest speaks to count-plugin.c: by instructions that do nothing and that no compiler makes.
+ * How a program in the guest speaks to our plugins (count-plugin.c, parts-plugin.c): by instructions that do nothing and that no compiler makes.
  *
  * GUEST_ARM64 chooses those of arm64 in the plugin, which is compiled for the host.
  */
@@ -15,7 +15,8 @@ enum mark {
 	MARK_FORGET,	/* all ranges */
 	MARK_RANGE,	/* count in [number 0, number 0 + number 1) too */
 	MARK_ZERO,	/* start again from zero */
-	MARK_TELL,	/* print "count N COUNT TOTAL": N is number 1, COUNT in the ranges, TOTAL everywhere */
+	MARK_TELL,	/* print "count N COUNT TOTAL": N is number 1, COUNT in the ranges, TOTAL everywhere; or its parts */
+	MARK_PART,	/* ranges that follow are of the part number 1 (parts.h) */
 	NR_MARKS,
 };
 
@@ -34,7 +35,7 @@ enum mark {
 
 static const uint8_t mark_insn[NR_MARKS][MARK_BYTES] __attribute__((__unused__)) = {
 	MARK_INSN(MARK_BIT_0), MARK_INSN(MARK_BIT_1), MARK_INSN(MARK_FORGET), MARK_INSN(MARK_RANGE), MARK_INSN(MARK_ZERO),
-	MARK_INSN(MARK_TELL),
+	MARK_INSN(MARK_TELL), MARK_INSN(MARK_PART),
 };
 
 #endif
