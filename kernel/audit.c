@@ -44,7 +44,8 @@ static bool in_region(const struct moat_run *run, const struct moat_check *check
 		return run->data && (run->packet_writable || !(a->rights & MOAT_WRITE)) &&
 		       inside(at, run->data, run->data_end - run->data, bytes);
 	case MOAT_REGION_MAP:
-		return inside(at, check->start, check->length, bytes);
+		return check->ring ? moat_issued_memory(run, at, bytes, check->ring) :
+				     inside(at, check->start, check->length, bytes);
 	default:
 		return moat_run_memory(run, at, bytes, a->rights & MOAT_WRITE);
 	}
@@ -113,6 +114,15 @@ static const struct moat_callback *find_callback(const struct moat_domain *d, u6
 	return NULL;
 }
 
+static u64 record(struct moat_call *c, const struct moat_check *check)
+{
+	struct moat_issued *issued = moat_issued_at(c->run, c->in[check->arg], check->ring);
+
+	if (!issued)
+		miss(c, check->arg, "not a record that this run holds");
+	return (unsigned long)issued;
+}
+
 static u64 examine(struct moat_call *c, const struct moat_check *check)
 {
 	switch ((enum moat_audit_kind)check->what.kind) {
@@ -122,6 +132,8 @@ static u64 examine(struct moat_call *c, const struct moat_check *check)
 		return memory(c, check);
 	case MOAT_AUDIT_HANDLE:
 		return map(c, check);
+	case MOAT_AUDIT_RECORD:
+		return record(c, check);
 	case MOAT_AUDIT_CALLBACK:
 		if (!find_callback(c->run->domain, c->in[check->arg]))
 			miss(c, check->arg, "not a callback of this program");
@@ -199,7 +211,7 @@ static u8 *copy_argument(struct moat_call *c, u32 i, u8 *room, u8 *end)
 /* Calls ------------------------------------------------------------------- */
 
 /* bpf_loop(): the kernel's own would call what the program names. */
-static u64 __nocfi loop(struct moat_call *c)
+u64 __nocfi moat_gate_loop(struct moat_call *c)
 {
 	u64 (*entry)(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4);
 	const struct moat_callback *callback = find_callback(c->run->domain, c->out[1]);
@@ -242,8 +254,8 @@ static u64 finish(struct moat_call *c)
 	const struct moat_proto *p = c->gate->proto;
 	u64 ret;
 
-	if (p->h.id == BPF_FUNC_loop)
-		return loop(c);
+	if (p->own)
+		return p->own(c);
 	if (p->context)
 		moat_view_before_call(c->run);
 	ret = p->fn(c->out[0], c->out[1], c->out[2], c->out[3], c->out[4]);

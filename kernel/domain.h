@@ -82,7 +82,8 @@ void moat_memory_stats(u64 *heap_pages, u64 *cages);
 
 /*
  * What one run of a program has for itself: its stack, its view of the
- * context right above it, its view of the packet.  Offsets from the slot's start.
+ * context right above it, its view of the packet; behind that its copies of
+ * records that it reserved.  Offsets from the slot's start.
  */
 #define MOAT_SLOT_CTX		MOAT_STACK_BYTES
 #define MOAT_SLOT_CTX_BYTES	4096
@@ -123,6 +124,8 @@ struct moat_domain {
 	struct moat_cage cage;
 	struct bpf_moat_values *slots;
 	u32 slot_bytes, nr_slot;
+	u32 staging, staging_bytes;	/* issued.c: where it is in a slot; 0 bytes: the program needs none */
+	struct moat_held *held;		/* issued.c: by slot */
 	unsigned long *slot_used;	/* bit map; taken and given back in any context, NMI too */
 
 	struct moat_audit *audit;		/* gate.c: what is known of its calls */
@@ -153,6 +156,7 @@ struct moat_run {
 	void *ctx;			/* the host's context */
 	u32 data, data_end;		/* views.c: the packet's bytes that the program may have, metadata first; 0: there are none */
 	bool packet_writable;
+	struct moat_held *held;		/* issued.c: records of ring buffers; NULL: the program reserves none */
 	struct moat_fault_info fault;
 	struct bpf_prog *next;		/* tail call: whose turn it is now */
 	u32 tail_calls;
@@ -166,8 +170,9 @@ static inline void *moat_run_ctx_view(const struct moat_run *run)
 
 /*
  * May the program have [@at, @at + @bytes)?  Its slot's stack, context view and
- * packet view, the values of its maps.  (The low half of a register is what
- * the code looks at, so that is what is meant here.)  The host's address, or NULL.
+ * packet view, the records that it holds, the values of its maps.  (The low
+ * half of a register is what the code looks at, so that is what is meant here.)
+ * The host's address, or NULL.
  */
 void *moat_run_memory(const struct moat_run *run, u64 at, u64 bytes, bool write);	/* run.c */
 
@@ -200,6 +205,19 @@ void moat_gates_free(struct moat_domain *d);
 u64 moat_gate_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 u64 moat_gate_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
 u64 moat_gate_packet(u64 off, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site);
+
+/* issued.c ---------------------------------------------------------------- */
+
+/* How much staging do the program's records need?  After moat_gates_plan(); 0 or -EOPNOTSUPP, told to the log. */
+int moat_issued_plan(struct moat_domain *d, struct bpf_verifier_env *env);
+/* When it is known how many slots there are. */
+int moat_issued_make(struct moat_domain *d);
+void moat_issued_free(struct moat_domain *d);
+/* Around each run of a program with d->held.  Afterwards the run holds nothing. */
+void moat_issued_enter(struct moat_run *run);
+void moat_issued_leave(struct moat_run *run);
+/* Does [@off, @off + @bytes) lie in a record that the run holds, of @ring if that is not NULL? */
+bool moat_issued_memory(const struct moat_run *run, u32 off, u64 bytes, const struct bpf_map *ring);
 
 /* views.c ----------------------------------------------------------------- */
 

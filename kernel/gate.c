@@ -115,6 +115,7 @@ static void add_check(struct moat_site_gate *g, struct moat_check *c, const stru
 	*c = (struct moat_check) { .what = r->arg[i], .arg = i };
 	if (c->what.region == MOAT_REGION_MAP) {
 		m = moat_map_at(d, c->what.ref);
+		c->ring = m && m->map_type == BPF_MAP_TYPE_RINGBUF ? m : NULL;
 		c->start = m && m->moat ? m->moat->start : 0;
 		c->length = m && m->moat ? m->moat->bytes : 0;
 		if (m && c->what.rights & MOAT_WRITE && m->map_flags & BPF_F_RDONLY_PROG)

@@ -7,6 +7,7 @@
 #include "domain.h"
 #include "verifier-ext/record.h"
 
+struct moat_call;
 typedef u64 moat_helper_fn(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 
 /* Room for what a helper gets a copy of, in one call: BPF's longest key, and more than the longest line of a trace. */
@@ -16,6 +17,7 @@ typedef u64 moat_helper_fn(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 struct moat_proto {
 	struct moat_helper h;	/* what analysis and records go by */
 	moat_helper_fn *fn;
+	u64 (*own)(struct moat_call *c);	/* what is called instead of @fn, once the arguments have passed */
 	u8 copied;		/* arguments that must not change any more once they are looked at, as bits */
 	u8 text;		/* arguments that are strings: so many bytes as they have, and copied too */
 	bool context;		/* looks at the context, or at the packet behind it */
@@ -51,6 +53,7 @@ struct moat_source {
 struct moat_check {
 	struct moat_arg_audit what;
 	u32 start, length;	/* region MAP: of its values */
+	const struct bpf_map *ring;	/* region MAP: a ring buffer, whose records are meant */
 	u8 arg;			/* from 0 */
 	u8 map;			/* size KEY, VALUE: the argument that is the map */
 };
@@ -100,5 +103,13 @@ struct moat_call {
 	u64 key;		/* where a short key is copied to */
 };
 void moat_gate_pass(struct moat_call *c);
+
+/* The isolated forms of some helpers: what a call of them does. */
+u64 moat_gate_loop(struct moat_call *c);	/* audit.c */
+u64 moat_gate_reserve(struct moat_call *c);	/* issued.c: records of ring buffers */
+u64 moat_gate_release(struct moat_call *c);	/* submit or discard; argument 1 is the struct moat_issued */
+
+/* issued.c: what the run holds at exactly @off, of @ring if that is not NULL; else NULL. */
+struct moat_issued *moat_issued_at(const struct moat_run *run, u32 off, const struct bpf_map *ring);
 
 #endif

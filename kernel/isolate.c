@@ -122,7 +122,8 @@ static int take_maps(struct moat_domain *d, struct bpf_verifier_env *env)
 static int make_slots(struct moat_domain *d)
 {
 	d->nr_slot = num_possible_cpus() * MOAT_SLOTS_PER_CPU;
-	d->slot_bytes = PAGE_ALIGN(MOAT_SLOT_PACKET + moat_view_packet_bytes(d));
+	d->staging = ALIGN(MOAT_SLOT_PACKET + moat_view_packet_bytes(d), 8);
+	d->slot_bytes = PAGE_ALIGN(d->staging + d->staging_bytes);
 	d->slot_used = bitmap_zalloc(d->nr_slot, GFP_KERNEL_ACCOUNT);
 	if (!d->slot_used)
 		return -ENOMEM;
@@ -133,7 +134,7 @@ static int make_slots(struct moat_domain *d)
 		d->slots = NULL;
 		return err;
 	}
-	return moat_cage_grant(&d->cage, d->slots, true);
+	return moat_cage_grant(&d->cage, d->slots, true) ?: moat_issued_make(d);
 }
 
 /* Domains ----------------------------------------------------------------- */
@@ -151,7 +152,7 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->opt.arg = d;
 	d->opt.log = (struct moat_log){ .line = say, .arg = &env->log };
 	moat_machine_options(&d->opt, &d->kernel);
-	err = moat_gates_plan(d, env);
+	err = moat_gates_plan(d, env) ?: moat_issued_plan(d, env);
 	if (err)
 		return err;
 	d->work = kvzalloc(moat_work_bytes(d->len), GFP_KERNEL_ACCOUNT);
@@ -167,6 +168,7 @@ static void free_domain(struct moat_domain *d)
 {
 	moat_forget_domain(d);
 	moat_gates_free(d);
+	moat_issued_free(d);
 	moat_view_free(d);
 	if (d->cage.area)
 		moat_cage_destroy(&d->cage);
@@ -194,9 +196,9 @@ static int fill_domain(struct moat_domain *d, struct bpf_verifier_env *env)
 	if (!err)
 		err = moat_view_plan(d, env);
 	if (!err)
-		err = make_slots(d);
-	if (!err)
 		err = plan(d, env);
+	if (!err)
+		err = make_slots(d);
 	return err;
 }
 

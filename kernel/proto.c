@@ -33,12 +33,34 @@ static const struct map_rule {
 	{ BPF_FUNC_perf_event_read,		false,	MAP(PERF_EVENT_ARRAY) },
 	{ BPF_FUNC_perf_event_read_value,	false,	MAP(PERF_EVENT_ARRAY) },
 	{ BPF_FUNC_ringbuf_output,		false,	MAP(RINGBUF) },
+	{ BPF_FUNC_ringbuf_reserve,		false,	MAP(RINGBUF) },
 	{ BPF_FUNC_ringbuf_query,		false,	MAP(RINGBUF) },
 	{ BPF_FUNC_get_stackid,			false,	MAP(STACK_TRACE) },
 	{ BPF_FUNC_skb_under_cgroup,		false,	MAP(CGROUP_ARRAY) },
 	{ BPF_FUNC_current_task_under_cgroup,	false,	MAP(CGROUP_ARRAY) },
 	{ BPF_FUNC_redirect_map,		false,	MAP(DEVMAP) | MAP(DEVMAP_HASH) | MAP(CPUMAP) | MAP(XSKMAP) },
 };
+
+/* Helpers that the kernel's own function is not the whole of. */
+static const struct own_form {
+	s32 id;
+	u64 (*call)(struct moat_call *c);
+} own_form[] = {
+	{ BPF_FUNC_loop,		moat_gate_loop },
+	{ BPF_FUNC_ringbuf_reserve,	moat_gate_reserve },
+	{ BPF_FUNC_ringbuf_submit,	moat_gate_release },
+	{ BPF_FUNC_ringbuf_discard,	moat_gate_release },
+};
+
+static u64 (*own_form_of(s32 id))(struct moat_call *c)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(own_form); i++)
+		if (own_form[i].id == id)
+			return own_form[i].call;
+	return NULL;
+}
 
 /* Arguments ---------------------------------------------------------------- */
 
@@ -106,6 +128,8 @@ static const u8 kind_of[__BPF_ARG_TYPE_MAX] = {
 	[ARG_PTR_TO_FUNC]		= MOAT_ARG_CALLBACK,
 	[ARG_PTR_TO_STACK]		= MOAT_ARG_SCALAR,	/* for the callback, which gets it as it is */
 	[ARG_PTR_TO_CONST_STR]		= MOAT_ARG_MEM,
+	[ARG_PTR_TO_ALLOC_MEM]		= MOAT_ARG_RECORD,
+	[ARG_CONST_ALLOC_SIZE_OR_ZERO]	= MOAT_ARG_SCALAR,
 };
 
 /* What no check of ours covers: objects that were handed out, memory of another kind. */
@@ -119,6 +143,9 @@ static bool make_arg(struct moat_proto *p, const struct bpf_func_proto *fn, u32 
 
 	if (type == ARG_DONTCARE)
 		return true;
+	/* It is released, and by whom we know. */
+	if (type == ARG_PTR_TO_ALLOC_MEM && p->own)
+		flags &= ~OBJ_RELEASE;
 	if (type >= __BPF_ARG_TYPE_MAX || !kind_of[type] || flags & OTHER_MEMORY)
 		return false;
 	a->kind = kind_of[type];
@@ -126,6 +153,8 @@ static bool make_arg(struct moat_proto *p, const struct bpf_func_proto *fn, u32 
 	switch (a->kind) {
 	case MOAT_ARG_CTX:
 		return !a->nullable;	/* it is supplied, so it cannot be left out */
+	case MOAT_ARG_RECORD:
+		return p->own && !a->nullable;
 	case MOAT_ARG_CALLBACK:
 		return p->h.id == BPF_FUNC_loop;
 	case MOAT_ARG_MAP_VALUE:
@@ -163,6 +192,12 @@ static const char *make_return(struct moat_proto *p, const struct bpf_func_proto
 		p->h.ret = MOAT_RET_MAP_VALUE;
 		p->returns_value = true;
 		return NULL;
+	case RET_PTR_TO_ALLOC_MEM:
+		if (p->h.id == BPF_FUNC_ringbuf_reserve) {
+			p->h.ret = MOAT_RET_MEM;
+			return NULL;
+		}
+		fallthrough;
 	default:
 		return "returns an object that has no isolated form";
 	}
@@ -190,6 +225,7 @@ static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn
 	const char *why = make_return(p, fn);
 	u32 i;
 
+	p->own = own_form_of(p->h.id);
 	p->copied = copied_args(p->h.id);
 	for (i = 0; !why && i < MOAT_MAX_ARGS; i++) {
 		if (!make_arg(p, fn, i))

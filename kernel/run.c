@@ -48,6 +48,8 @@ static bool in_slot(const struct moat_run *run, u32 at, u64 bytes, bool write)
 {
 	if (inside(at, bytes, run->slot, MOAT_SLOT_CTX + MOAT_SLOT_CTX_BYTES))
 		return true;
+	if (run->held && moat_issued_memory(run, at, bytes, NULL))
+		return true;
 	return run->data && (run->packet_writable || !write) && inside(at, bytes, run->data, run->data_end - run->data);
 }
 
@@ -133,11 +135,15 @@ static u64 run_one(struct moat_run *run)
 	run->slot = take_slot(d);
 	if (!run->slot)
 		return 0;
+	if (d->held)
+		moat_issued_enter(run);
 	if (moat_view_enter(run, &r0)) {
 		r0 = enter(run);
 		if (!run->fault.kind)
 			moat_view_leave(run);
 	}
+	if (d->held)
+		moat_issued_leave(run);
 	give_slot(d, run->slot);
 	if (!run->fault.kind)
 		return r0;

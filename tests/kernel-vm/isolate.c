@@ -241,6 +241,7 @@ int main(int argc, char **argv)
 	sys_unpin();
 	at_once(mode);
 	isolate_events(mode);
+	isolate_ring(mode);
 	isolate_refusals(mode);
 	isolate_faults(mode);
 	isolate_among_others(mode);

@@ -45,7 +45,7 @@ void isolate_refusals(const char *mode)
 {
 	int ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "moat_test", 0, 0, 4096, NULL);
 	const struct bpf_insn record[] = {
-		LD_MAP(1, ring), MOV_K(2, 8), MOV_K(3, 0), CALL(BPF_FUNC_ringbuf_reserve), JMP_K(BPF_JEQ, 0, 0, 3),
+		LD_MAP(1, ring), MOV_K(2, 80000), MOV_K(3, 0), CALL(BPF_FUNC_ringbuf_reserve), JMP_K(BPF_JEQ, 0, 0, 3),
 		MOV_X(1, 0), MOV_K(2, 0), CALL(BPF_FUNC_ringbuf_submit), MOV_K(0, 0), EXIT,
 	};
 	const struct bpf_insn task[] = { CALL(BPF_FUNC_get_current_task), MOV_K(0, 0), EXIT };
@@ -56,7 +56,7 @@ void isolate_refusals(const char *mode)
 
 	if (!strcmp(mode, "none"))
 		return;
-	refuse(mode, "a record of a ring buffer", BPF_PROG_TYPE_SOCKET_FILTER, record, ARRAY_SIZE(record));
+	refuse(mode, "a long record of a ring buffer", BPF_PROG_TYPE_SOCKET_FILTER, record, ARRAY_SIZE(record));
 	refuse(mode, "the address of a task", BPF_PROG_TYPE_KPROBE, task, ARRAY_SIZE(task));
 	refuse(mode, "a program of another type", BPF_PROG_TYPE_CGROUP_SOCK, nothing, ARRAY_SIZE(nothing));
 	close(ring);
