@@ -202,16 +202,30 @@ static int fill_domain(struct moat_domain *d, struct bpf_verifier_env *env)
 	return err;
 }
 
+/* What the core cannot do, but the kernel's own JIT can; what else it refuses a verifier should not have let through. */
+static int check_form(struct bpf_verifier_env *env)
+{
+	u32 i;
+
+	if (!env->prog->jit_requested)
+		return moat_refuse(env, -EOPNOTSUPP, "the JIT is off: net.core.bpf_jit_enable");
+	if (env->prog->aux->sleepable)
+		return moat_refuse(env, -EOPNOTSUPP, "programs that may sleep have no isolated form");
+	for (i = 1; i < env->subprog_cnt; i++)
+		if (env->subprog_info[i].has_tail_call)
+			return moat_refuse(env, -EOPNOTSUPP, "insn %u: tail calls from functions have no isolated form",
+					   env->subprog_info[i].start);
+	return 0;
+}
+
 static struct moat_domain *make_domain(struct bpf_verifier_env *env)
 {
 	struct bpf_prog *prog = env->prog;
 	struct moat_domain *d;
-	int err;
+	int err = check_form(env);
 
-	if (!prog->jit_requested)
-		return ERR_PTR(moat_refuse(env, -EOPNOTSUPP, "the JIT is off: net.core.bpf_jit_enable"));
-	if (prog->aux->sleepable)
-		return ERR_PTR(moat_refuse(env, -EOPNOTSUPP, "programs that may sleep have no isolated form"));
+	if (err)
+		return ERR_PTR(err);
 	d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
 	if (!d)
 		return ERR_PTR(-ENOMEM);
