@@ -36,6 +36,12 @@ static void show_sites(struct seq_file *s, const struct moat *jit)
 		seq_printf(s, "%s%d", i ? "," : "", jit->site[i].helper);
 }
 
+/* Where the code ends, which something may stand behind that is not reached from it. */
+static u32 code_end(const struct moat *jit)
+{
+	return jit->traps_at + jit->nr_trap * jit->arch->trap_bytes;
+}
+
 /* What stands behind the text is not in the dumps that the kernel makes. */
 static void show_behind(struct seq_file *s, const struct moat_domain *d)
 {
@@ -75,6 +81,7 @@ void moat_show_image(struct seq_file *s, const struct moat_domain *d)
 		   d->name[0] ? d->name : "-", IS_ENABLED(CONFIG_X86_64) ? "x86" : "arm64");
 	show_number(s, "address", (unsigned long)d->image);
 	show_number(s, "bytes", d->jit.text_bytes);
+	show_number(s, "code", code_end(&d->jit));
 	show_number(s, "main", d->jit.entry);
 	show_number(s, "args", d->opt.entry_args);
 	show_host(s, d);

@@ -447,7 +447,7 @@ test_verify() {
 
 # An image as a kernel has it: the stub that it calls is written by hand, in front of code for user space.
 test_verify_kernel() {
-	local fw=$EXAMPLES/firewall.bpf.o img=$work/kimage user=$work/user facts=$work/facts line
+	local fw=$EXAMPLES/firewall.bpf.o img=$work/kimage user=$work/user facts=$work/facts line size
 	local at=0x1fffffffffe4 run=0x200040010000 domain=0xffff888012345678 host=0x200040010040
 	t "user image" 0 "accepted" "" "$MOAT" verify "$fw" --arch x86 --isolation basereg -o "$user"
 	python3 - "$user" "$img" $at $run $domain <<-'EOT'
@@ -458,8 +458,9 @@ test_verify_kernel() {
 		assert len(stub) == 28
 		open(image, "wb").write(stub + open(user, "rb").read())
 	EOT
-	line="id=7 tag=00112233aabbccdd name=firewall arch=x86 isolation=basereg address=$at bytes=$(stat -c %s "$img") main=28"
-	line+=" args=1 run=$run domain=$domain call=$host tail=$(printf 0x%x $((host + 64))) packet=$(printf 0x%x $((host + 128)))"
+	size=$(stat -c %s "$img")
+	line="id=7 tag=00112233aabbccdd name=firewall arch=x86 isolation=basereg address=$at bytes=$size code=$size"
+	line+=" main=28 args=1 run=$run domain=$domain call=$host tail=$(printf 0x%x $((host + 64))) packet=$(printf 0x%x $((host + 128)))"
 	line+=" return_thunk=0x0 int3_after_ret=0x0 dummy_tramp=0x0 pads=0x0 signs=0x0"
 	{ echo "${line/id=7/id=6}"; echo "$line behind="; echo; echo "${line//firewall/other}" | sed s/id=7/id=8/; } >"$facts"
 	v() { t "kernel image: $1" "$2" "$3" "$4" "$MOAT" verify --image "$img" --kernel "${@:5}"; }
@@ -484,6 +485,8 @@ test_verify_kernel() {
 	v "a fact missing" 1 "" "line 1: domain is missing" "${line/domain=*call/call}"
 	v "an unknown fact" 1 "" "line 1: 'colour' is no fact" "$line colour=red"
 	v "no fact" 1 "" "line 1: 'red' is no KEY=VALUE" "$line red"
+	v "less code" 1 'refused at ' "" "${line/code=$size/code=60}"
+	v "more code" 1 "" "code of 4096 bytes in an image of" "${line/code=$size/code=4096}"
 	v "no number" 1 "" "pads is '2', not a number up to 0x1" "${line/pads=0x0/pads=2}"
 	v "no site" 1 "" "site 'x' is not the number of a helper" "$line sites=1,x"
 	v "no hex" 1 "" "'0g' is not at most 64 bytes in hex" "$line behind=0g"

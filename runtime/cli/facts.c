@@ -23,6 +23,7 @@ static const struct key {
 	KEY("id", id, false, ~0u),
 	KEY("address", address, true, ~0ull),
 	KEY("bytes", bytes, true, CLI_MAX_FILE),
+	KEY("code", code, true, CLI_MAX_FILE),
 	KEY("main", main, true, CLI_MAX_FILE),
 	KEY("args", args, true, 2),
 	KEY("run", kernel.run, true, ~0ull),
@@ -133,6 +134,8 @@ static int complete(const struct facts *f, const struct place *p)
 	for (i = 0; i < ARRAY_SIZE(strings); i++)
 		if (strings[i].needed && !*(char **)((char *)f + strings[i].at))
 			return bad(p, "%s is missing", strings[i].name);
+	if (f->code > f->bytes)
+		return bad(p, "code of %llu bytes in an image of %llu", (unsigned long long)f->code, (unsigned long long)f->bytes);
 	if (strcmp(f->arch, "x86") && strcmp(f->arch, "arm64"))
 		return bad(p, "unknown architecture '%s'; there are: x86, arm64", f->arch);
 	if (strcmp(f->isolation, "basereg"))
@@ -254,8 +257,8 @@ u8 *facts_image(const struct facts *f, const char *path, struct moat_check *c)
 	u8 *code = read_image(f, path);
 
 	*c = (struct moat_check) {
-		.arch = strcmp(f->arch, "x86") ? &a64_arch : &x64_arch, .code = code, .bytes = f->bytes,
-		.behind = f->nr_behind, .pc = f->address, .mode = MOAT_MODE_BASEREG, .form = MOAT_BASE_REGISTER,
+		.arch = strcmp(f->arch, "x86") ? &a64_arch : &x64_arch, .code = code, .bytes = f->code,
+		.behind = f->bytes - f->code + f->nr_behind, .pc = f->address, .mode = MOAT_MODE_BASEREG, .form = MOAT_BASE_REGISTER,
 		.entry_args = f->args, .main = f->main, .kernel = &f->kernel, .pads = f->pads, .signs = f->signs,
 		.call = f->call, .tail = f->tail, .packet = f->packet, .entry = f->entry, .nr_entry = f->nr_entry,
 		.site = f->site, .nr_site = f->nr_site,
