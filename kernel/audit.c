@@ -149,7 +149,8 @@ void moat_gate_pass(struct moat_call *c)
 	u64 top = (unsigned long)moat_host(c->run->slot + MOAT_STACK_BYTES);
 	u32 i;
 
-	for (i = 0; i < MOAT_MAX_ARGS; i++) {
+	memset(c->out, 0, sizeof(c->out));
+	for (i = 0; i < g->nr_arg; i++) {
 		const struct moat_source *s = &g->source[i];
 
 		c->out[i] = s->add + (c->in[i] & s->reg) + (top & s->top) + ((unsigned long)c->run->ctx & s->ctx);
@@ -259,7 +260,7 @@ static u64 finish(struct moat_call *c)
 	if (p->context)
 		moat_view_before_call(c->run);
 	ret = p->fn(c->out[0], c->out[1], c->out[2], c->out[3], c->out[4]);
-	if (p->context)
+	if (c->gate->refills)
 		moat_view_after_call(c->run, p->moves);
 	return result(c, ret);
 }
@@ -278,8 +279,16 @@ static noinline u64 finish_with_copies(struct moat_call *c)
 u64 moat_gate_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
 {
 	struct moat_run *run = container_of(f, struct moat_run, frame);
-	struct moat_call c = { .run = run, .gate = &run->domain->gate[site], .in = { r1, r2, r3, r4, r5 } };
+	/* What is not set here is set by moat_gate_pass() and copy_key(), before it is read. */
+	struct moat_call c __uninitialized;
 
+	c.run = run;
+	c.gate = &run->domain->gate[site];
+	c.in[0] = r1;
+	c.in[1] = r2;
+	c.in[2] = r3;
+	c.in[3] = r4;
+	c.in[4] = r5;
 	moat_gate_pass(&c);
 	if (c.gate->key >= 0)
 		copy_key(&c);

@@ -131,6 +131,7 @@ struct moat_domain {
 	struct moat_audit *audit;		/* gate.c: what is known of its calls */
 	struct moat_site_gate *gate;		/* gate.c: by site */
 	struct moat_view *view;		/* views.c */
+	bool view_enters, view_leaves;	/* there is something to do for it around a run */
 
 	struct list_head list;		/* mode.c: of all domains */
 	atomic64_t runs_refused;	/* no free slot */
@@ -153,14 +154,17 @@ struct moat_run {
 	struct moat_run *outer;		/* the run that this one interrupted or was called by, of the same task */
 	struct moat_domain *domain;
 	u32 slot;			/* offset of this run's slot */
+	u32 slot_index;			/* which one of its domain's it is */
 	void *ctx;			/* the host's context */
+	struct_group(zeroed,		/* at the start of a run, and no more than that: it is a part of what each run costs */
 	u32 data, data_end;		/* views.c: the packet's bytes that the program may have, metadata first; 0: there are none */
 	bool packet_writable;
 	struct moat_held *held;		/* issued.c: records of ring buffers; NULL: the program reserves none */
-	struct moat_fault_info fault;
 	struct bpf_prog *next;		/* tail call: whose turn it is now */
 	u32 tail_calls;
 	u32 callbacks;			/* that are in progress, one in another */
+	);
+	struct moat_fault_info fault;	/* kind 0: there was none */
 };
 
 static inline void *moat_run_ctx_view(const struct moat_run *run)

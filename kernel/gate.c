@@ -163,8 +163,11 @@ static void make_gate(struct moat_site_gate *g, struct moat_check *check, const 
 	g->check = check;
 	g->key = -1;
 	g->copied = g->proto->copied | g->proto->text;
+	g->refills = g->proto->context && !moat_view_only_read(r->helper);
 	for (i = 0; i < MOAT_MAX_ARGS; i++) {
 		make_source(&g->source[i], d, &r->arg[i]);
+		if (g->proto->h.arg[i].kind != MOAT_ARG_NONE)
+			g->nr_arg = i + 1;
 		if (g->proto->h.arg[i].kind == MOAT_ARG_MAP_KEY)
 			g->key = i;
 		/* Sizes come with their memory, and before it. */

@@ -65,6 +65,8 @@ struct moat_site_gate {
 	const struct moat_check *check;	/* sizes before their memory */
 	u32 pc;
 	u8 nr_check;
+	u8 nr_arg;		/* that the helper takes, or is given nothing in */
+	bool refills;		/* what programs see of the context or packet may be another after it */
 	s8 key;			/* argument that is a map's key, or -1 */
 	u8 copied;		/* arguments that are copied, with @text */
 };

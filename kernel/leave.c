@@ -61,13 +61,20 @@ u64 moat_gate_packet(u64 off, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_fra
 {
 	struct moat_run *run = container_of(f, struct moat_run, frame);
 	const struct sk_buff *skb = run->ctx;
-	u8 data[4];
-	int at;
+	u8 room[4], *data = room;
+	int at = off;
 
 	if (run->packet_writable)
 		moat_view_before_call(run);
-	at = packet_offset(skb, off);
-	if (at == INT_MIN || bytes > sizeof(data) || skb_copy_bits(skb, at, data, bytes))
+	if (bytes > sizeof(room))
 		return ~0ull;
+	/* Mostly in the first part of the packet; the offset is the program's, and so may a mispredicted path's be. */
+	if (likely(at >= 0 && (u64)at + bytes <= skb_headlen(skb))) {
+		data = skb->data + array_index_nospec(at, skb_headlen(skb));
+	} else {
+		at = packet_offset(skb, off);
+		if (at == INT_MIN || skb_copy_bits(skb, at, room, bytes))
+			return ~0ull;
+	}
 	return bytes == 1 ? data[0] : bytes == 2 ? get_unaligned_be16(data) : get_unaligned_be32(data);
 }

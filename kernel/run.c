@@ -12,27 +12,38 @@
 
 /* Slots ------------------------------------------------------------------- */
 
-/*
- * A free slot, as an offset in the heap, or 0.  Each CPU looks from its own
- * place on, so that those who run at the same time seldom meet.
- */
-static u32 take_slot(struct moat_domain *d)
+/* The first free slot from @first on, or nr_slot. */
+static noinline u32 find_slot(struct moat_domain *d, u32 first)
 {
-	u32 first = raw_smp_processor_id() * MOAT_SLOTS_PER_CPU % d->nr_slot, i;
+	u32 i, at;
 
 	for (i = 0; i < d->nr_slot; i++) {
-		u32 at = first + i < d->nr_slot ? first + i : first + i - d->nr_slot;
-
+		at = (first + i) % d->nr_slot;
 		if (!test_bit(at, d->slot_used) && !test_and_set_bit_lock(at, d->slot_used))
-			return d->slots->start + at * d->slot_bytes;
+			return at;
 	}
 	atomic64_inc(&d->runs_refused);
-	return 0;
+	return d->nr_slot;
 }
 
-static void give_slot(struct moat_domain *d, u32 slot)
+/* Each CPU looks from its own place on, so that those who run at the same time seldom meet. */
+static bool take_slot(struct moat_run *run, struct moat_domain *d)
 {
-	clear_bit_unlock((slot - d->slots->start) / d->slot_bytes, d->slot_used);
+	u32 at = raw_smp_processor_id() * MOAT_SLOTS_PER_CPU;
+
+	if (unlikely(at >= d->nr_slot || test_and_set_bit_lock(at, d->slot_used))) {
+		at = find_slot(d, at);
+		if (at == d->nr_slot)
+			return false;
+	}
+	run->slot_index = at;
+	run->slot = d->slots->start + at * d->slot_bytes;
+	return true;
+}
+
+static void give_slot(struct moat_run *run, struct moat_domain *d)
+{
+	clear_bit_unlock(run->slot_index, d->slot_used);
 }
 
 /* Memory ------------------------------------------------------------------ */
@@ -89,7 +100,7 @@ void moat_run_fault(struct moat_run *run, const struct moat_fault_info *fault)
 }
 
 /* Once for each program at a limited rate; the number of faults is kept anyway. */
-static void report(struct moat_run *run)
+static noinline void report(struct moat_run *run)
 {
 	const struct moat_fault_info *f = &run->fault;
 	struct moat_domain *d = run->domain;
@@ -132,20 +143,20 @@ static u64 run_one(struct moat_run *run)
 	struct moat_domain *d = run->domain;
 	u64 r0 = 0;
 
-	run->slot = take_slot(d);
-	if (!run->slot)
+	if (!take_slot(run, d))
 		return 0;
+	run->fault.kind = 0;
 	if (d->held)
 		moat_issued_enter(run);
-	if (moat_view_enter(run, &r0)) {
+	if (!d->view_enters || moat_view_enter(run, &r0)) {
 		r0 = enter(run);
-		if (!run->fault.kind)
+		if (d->view_leaves && !run->fault.kind)
 			moat_view_leave(run);
 	}
 	if (d->held)
 		moat_issued_leave(run);
-	give_slot(d, run->slot);
-	if (!run->fault.kind)
+	give_slot(run, d);
+	if (likely(!run->fault.kind))
 		return r0;
 	report(run);
 	return 0;
@@ -153,12 +164,16 @@ static u64 run_one(struct moat_run *run)
 
 u64 moat_domain_run(void *ctx, struct moat_domain *d)
 {
-	struct moat_run run = { .domain = d, .ctx = ctx };
+	/* The kernel can be configured to clear what is not set here: a large part of what a small program costs. */
+	struct moat_run run __uninitialized;
 	u64 r0;
 
+	run.domain = d;
+	run.ctx = ctx;
+	memset(&run.zeroed, 0, sizeof(run.zeroed));
 	for (;;) {
 		r0 = run_one(&run);
-		if (!run.next)
+		if (likely(!run.next))
 			return r0;
 		run.domain = run.next->aux->moat;
 		run.next = NULL;

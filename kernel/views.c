@@ -92,6 +92,7 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 {
 	enum bpf_prog_type type = env->prog->type;
 	const struct view_type *t = type < ARRAY_SIZE(types) && types[type].known ? &types[type] : NULL;
+	int err;
 
 	if (!t)
 		return moat_refuse(env, -EOPNOTSUPP, "programs of type %u (%s) have no isolated form", type, type_name(type));
@@ -102,7 +103,10 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->view = kzalloc(sizeof(*d->view), GFP_KERNEL_ACCOUNT);
 	if (!d->view)
 		return -ENOMEM;
-	return t->flat_end ? plan_flat(d->view, t, env) : plan_fields(d->view, t, env);
+	err = t->flat_end ? plan_flat(d->view, t, env) : plan_fields(d->view, t, env);
+	d->view_enters = d->view->prologue || d->view->load || d->view->flat_end || d->view->packet;
+	d->view_leaves = d->view->store || d->view->packet_write;
+	return err;
 }
 
 static void free_code(struct bpf_prog *code)
