@@ -91,7 +91,7 @@ static const struct rule {
 	{ "moat_proto_", true, PART_GATES },
 	{ "finish", true, PART_GATES },
 	{ "copy_", true, PART_GATES },
-	{ "array_value", true, PART_GATES },
+	{ "moat_issued_", true, PART_GATES },
 	{ "moat_view_", true, PART_VIEWS },
 	{ "moat_packet_", true, PART_VIEWS },
 	{ "host_packet", true, PART_VIEWS },
@@ -115,24 +115,34 @@ static void tell_part(enum part part)
 	MARK_ASM(MARK_PART);
 }
 
-/* Where the plugin is told what is not a program's; ranges told before take precedence. */
+/* Where the next function begins; some have several names. */
+static u64 behind(u32 i)
+{
+	u64 at = symbols[i].at;
+
+	while (i + 1 < nr_symbols && symbols[i].at == at)
+		i++;
+	return symbols[i].at;
+}
+
+/* What is not a program's; ranges that were told before take precedence. */
 static void tell_kernel(void)
 {
 	u64 first = symbol("moat_current_mode"), last = symbol("moat_image_abort");
 	u64 text = symbol("_stext"), end = symbol("_etext");
 	u32 i, k;
 
-	for (i = 0; i + 1 < nr_symbols; i++) {
+	for (i = 0; i < nr_symbols; i++) {
 		struct symbol *s = &symbols[i];
 
-		if (s->at < text || s->at >= end || s[1].at == s->at)
+		if (s->at < text || s->at >= end)
 			continue;
 		for (k = 0; k < sizeof(rule) / sizeof(rule[0]); k++) {
 			if (strncmp(s->name, rule[k].start, strlen(rule[k].start)) ||
 			    (rule[k].ours && (s->at < first || s->at > last)))
 				continue;
 			tell_part(rule[k].part);
-			tell_range(s->at, s[1].at - s->at);
+			tell_range(s->at, behind(i) - s->at);
 			break;
 		}
 	}
