@@ -55,13 +55,13 @@ struct leaks leaks_look(void)
  * What the allocators keep for themselves, in KiB: partly used slabs, pages on lists of each CPU, and tables of kernel
  * addresses, which are never freed.  A leak of one object in each load would be many times that.
  */
-#define SLACK	2048
+#define SLACK	4096
 
 static bool is_back(const struct leaks *now, const struct leaks *was)
 {
 	return now->programs <= was->programs && now->maps <= was->maps && now->code <= was->code &&
 	       now->heap <= was->heap && now->cages <= was->cages && now->slab <= was->slab + SLACK &&
-	       now->vmalloc <= was->vmalloc + SLACK && now->free >= was->free - 8 * SLACK;
+	       now->vmalloc <= was->vmalloc + SLACK && now->free >= was->free - 16 * SLACK;
 }
 
 /* Freeing waits for readers: give it time. */
@@ -87,7 +87,7 @@ void leaks_check(const struct leaks *was)
 	CHECK(now.heap <= was->heap, "%ld pages of the heap are left, %ld were there", now.heap, was->heap);
 	CHECK(now.cages <= was->cages, "%ld cages are left, %ld were there", now.cages, was->cages);
 	CHECK(now.slab <= was->slab + SLACK, "slabs have %ld KiB, they had %ld", now.slab, was->slab);
-	CHECK(now.free >= was->free - 8 * SLACK, "%ld KiB of memory are free, %ld were", now.free, was->free);
+	CHECK(now.free >= was->free - 16 * SLACK, "%ld KiB of memory are free, %ld were", now.free, was->free);
 	CHECK(now.vmalloc <= was->vmalloc + SLACK, "vmalloc has %ld KiB, it had %ld", now.vmalloc, was->vmalloc);
 	printf("left: slabs %+ld KiB, vmalloc %+ld KiB, free %+ld KiB, heap %+ld pages, cages %+ld, code %+ld pages\n",
 	       now.slab - was->slab, now.vmalloc - was->vmalloc, now.free - was->free, now.heap - was->heap,
