@@ -39,7 +39,8 @@ static bool read_stale(struct attempt *a)
 
 /*
  * A function that is called twice returns the second time to where it was called first: what is in between runs twice.  The
- * return address is kept in the value's word 1.  (Where arm64 signs it, both calls sign alike: they have the same stack pointer.)
+ * return address is kept in the value's word 1.  (Where arm64 signs it, both calls sign alike, as their stack pointers are the
+ * same.)
  */
 static bool return_elsewhere(struct attempt *a)
 {

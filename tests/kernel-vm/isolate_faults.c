@@ -62,9 +62,11 @@ static void fault_in(struct bpf_object *obj, const char *name, u32 way, void (*a
 	began = isolate_get(obj, "began");
 	isolate_domain(name, &after, &refused);
 	CHECK(began >= TIMES, "%s, which %s, ran %llu times", name, way_name[way], (unsigned long long)began);
-	CHECK(after - before == (is_fault(way) ? began : 0) && !refused, "%s, which %s %llu times: %llu faults, %llu without a slot",
-	      name, way_name[way], (unsigned long long)began, after - before, refused);
-	CHECK(isolate_get(obj, "ended") == (is_fault(way) ? 0 : began), "%s, which %s, goes on behind that", name, way_name[way]);
+	CHECK(after - before == (is_fault(way) ? began : 0) && !refused,
+	      "%s, which %s %llu times: %llu faults, %llu without a slot", name, way_name[way],
+	      (unsigned long long)began, after - before, refused);
+	CHECK(isolate_get(obj, "ended") == (is_fault(way) ? 0 : began), "%s, which %s, goes on behind that", name,
+	      way_name[way]);
 }
 
 void isolate_fault_ways(const char *mode)
