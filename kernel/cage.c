@@ -7,6 +7,7 @@
  * last bytes of the cage runs into the margin behind it.
  */
 #include <linux/atomic.h>
+#include <linux/spinlock.h>
 #include "domain.h"
 #include "memory.h"
 
@@ -15,12 +16,43 @@
 
 static atomic64_t nr_cage;
 
+/*
+ * Addresses of former cages, to be used again first: the kernel never frees
+ * the page tables of vmalloc()'s addresses, and would hand out new ones as long as it has any.
+ */
+static struct vm_struct *idle;
+static DEFINE_SPINLOCK(idle_lock);
+
+static struct vm_struct *take_idle(void)
+{
+	struct vm_struct *area;
+
+	spin_lock(&idle_lock);
+	area = idle;
+	if (area)
+		idle = area->next;
+	spin_unlock(&idle_lock);
+	return area;
+}
+
+static void give_idle(struct vm_struct *area)
+{
+	spin_lock(&idle_lock);
+	area->next = idle;
+	idle = area;
+	spin_unlock(&idle_lock);
+}
+
 int moat_cage_init(struct moat_cage *c)
 {
 	c->nr_grant = 0;
-	c->area = atomic64_inc_return(&nr_cage) <= MAX_CAGES ? moat_reserve(&c->base) : NULL;
-	if (c->area)
+	c->area = NULL;
+	if (atomic64_inc_return(&nr_cage) <= MAX_CAGES)
+		c->area = take_idle() ?: moat_reserve(&c->base);
+	if (c->area) {
+		c->base = moat_range_of(c->area);
 		return 0;
+	}
 	atomic64_dec(&nr_cage);
 	return -ENOMEM;
 }
@@ -64,7 +96,7 @@ void moat_cage_destroy(struct moat_cage *c)
 		moat_unmap_pages(c->base + v->start, v->bytes >> PAGE_SHIFT);
 		moat_values_put(v);
 	}
-	free_vm_area(c->area);
+	give_idle(c->area);
 	c->area = NULL;
 	c->base = 0;
 	atomic64_dec(&nr_cage);

@@ -20,7 +20,7 @@ struct vm_struct *moat_reserve(unsigned long *base)
 	struct vm_struct *area = get_vm_area(2 * MOAT_RANGE_BYTES + 2 * MOAT_MARGIN_BYTES, VM_MAP);
 
 	if (area)
-		*base = ALIGN((unsigned long)area->addr + MOAT_MARGIN_BYTES, MOAT_RANGE_BYTES);
+		*base = moat_range_of(area);
 	return area;
 }
 

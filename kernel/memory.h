@@ -19,6 +19,12 @@
  * Given back with free_vm_area(), after moat_unmap_pages() of all that was mapped.
  */
 struct vm_struct *moat_reserve(unsigned long *base);
+/* Where the range of such a reservation begins. */
+static inline unsigned long moat_range_of(const struct vm_struct *area)
+{
+	return ALIGN((unsigned long)area->addr + MOAT_MARGIN_BYTES, MOAT_RANGE_BYTES);
+}
+
 /* Map @nr pages one after the other, never executable.  0; -ENOMEM: nothing is mapped. */
 int moat_map_pages(unsigned long at, struct page **page, u32 nr, pgprot_t prot);
 /* No CPU remembers them then: pages and addresses may be used again. */
