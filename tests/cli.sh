@@ -491,7 +491,7 @@ test_verify_kernel() {
 	v "no site" 1 "" "site 'x' is not the number of a helper" "$line sites=1,x"
 	v "no hex" 1 "" "'0g' is not at most 64 bytes in hex" "$line behind=0g"
 	v "isolation none" 1 "" "have isolation basereg, not 'none'" "${line/isolation=basereg/isolation=none}"
-	v "no file" 1 "" "No such file" "$work/nothing"
+	v "no file" 1 "" "No such file" "$work/no-such-facts"
 	v "an address, too" 2 "" "tells all facts itself" "$line" --address 4096
 	t "kernel image: number alone" 2 "" "chooses a line of --kernel" "$MOAT" verify --image "$img" --id 7
 	t "kernel image: facts alone" 2 "" "needs --image" "$MOAT" verify --kernel "$facts" "$fw"

@@ -15,9 +15,9 @@ passed=0 failed=0
 
 # The files that patches change, and what the script knows a tree by.
 mkdir "$dir/clean"
-files=$(sed -n 's|^+++ b/||p' kernel/patches/6.1/*.patch)
+files=$(sed -n 's|^+++ b/||p' kernel/patches/6.1/*.patch | sort -u)
 tar -C "$dir/clean" --strip-components=1 --occurrence=1 -xf "$tarball" \
-	$(for file in Makefile kernel/bpf/core.c $files; do echo "linux-source-6.1/$file"; done) || exit 1
+	$(for file in Makefile kernel/bpf/core.c $files; do echo "linux-source-6.1/$file"; done | sort -u) || exit 1
 
 check() {	# check NAME COMMAND...
 	if "${@:2}"; then
