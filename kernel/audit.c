@@ -22,13 +22,6 @@ __noreturn static void miss(struct moat_call *c, u32 arg, const char *why)
 
 /* Memory ------------------------------------------------------------------ */
 
-static bool inside(u32 at, u32 start, u32 length, u64 bytes)
-{
-	u32 into = at - start;
-
-	return into <= length && bytes <= length - into;
-}
-
 /* Is [@at, @at + @bytes) where it was proved to be? */
 static bool in_region(const struct moat_run *run, const struct moat_check *check, u32 at, u64 bytes)
 {
@@ -37,15 +30,15 @@ static bool in_region(const struct moat_run *run, const struct moat_check *check
 
 	switch ((enum moat_region_kind)a->region) {
 	case MOAT_REGION_FRAME:
-		return (u32)(at - (top + (u32)a->min)) <= a->span && inside(at, run->slot, MOAT_STACK_BYTES, bytes);
+		return (u32)(at - (top + (u32)a->min)) <= a->span && moat_inside(at, bytes, run->slot, MOAT_STACK_BYTES);
 	case MOAT_REGION_CTX:
-		return inside(at, run->slot + MOAT_SLOT_CTX, MOAT_SLOT_CTX_BYTES, bytes);
+		return moat_inside(at, bytes, run->slot + MOAT_SLOT_CTX, MOAT_SLOT_CTX_BYTES);
 	case MOAT_REGION_PACKET:
 		return run->data && (run->packet_writable || !(a->rights & MOAT_WRITE)) &&
-		       inside(at, run->data, run->data_end - run->data, bytes);
+		       moat_inside(at, bytes, run->data, run->data_end - run->data);
 	case MOAT_REGION_MAP:
 		return check->ring ? moat_issued_memory(run, at, bytes, check->ring) :
-				     inside(at, check->start, check->length, bytes);
+				     moat_inside(at, bytes, check->start, check->length);
 	default:
 		return moat_run_memory(run, at, bytes, a->rights & MOAT_WRITE);
 	}

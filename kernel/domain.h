@@ -167,6 +167,14 @@ struct moat_run {
 	struct moat_fault_info fault;	/* kind 0: there was none */
 };
 
+/* Do [@at, @at + @bytes) lie in [@start, @start + @length)?  Whatever the numbers are: nothing overflows. */
+static inline bool moat_inside(u32 at, u64 bytes, u32 start, u32 length)
+{
+	u32 into = at - start;
+
+	return into <= length && bytes <= length - into;
+}
+
 static inline void *moat_run_ctx_view(const struct moat_run *run)
 {
 	return moat_host(run->slot + MOAT_SLOT_CTX);

@@ -48,20 +48,13 @@ static void give_slot(struct moat_run *run, struct moat_domain *d)
 
 /* Memory ------------------------------------------------------------------ */
 
-static bool inside(u32 at, u64 bytes, u32 start, u64 length)
-{
-	u32 into = at - start;
-
-	return into <= length && bytes <= length - into;
-}
-
 static bool in_slot(const struct moat_run *run, u32 at, u64 bytes, bool write)
 {
-	if (inside(at, bytes, run->slot, MOAT_SLOT_CTX + MOAT_SLOT_CTX_BYTES))
+	if (moat_inside(at, bytes, run->slot, MOAT_SLOT_CTX + MOAT_SLOT_CTX_BYTES))
 		return true;
 	if (run->held && moat_issued_memory(run, at, bytes, NULL))
 		return true;
-	return run->data && (run->packet_writable || !write) && inside(at, bytes, run->data, run->data_end - run->data);
+	return run->data && (run->packet_writable || !write) && moat_inside(at, bytes, run->data, run->data_end - run->data);
 }
 
 void *moat_run_memory(const struct moat_run *run, u64 at, u64 bytes, bool write)
@@ -74,7 +67,7 @@ void *moat_run_memory(const struct moat_run *run, u64 at, u64 bytes, bool write)
 	for (i = 0; i < d->nr_map; i++) {
 		const struct bpf_map *map = d->map[i];
 
-		if (map->moat && inside(at, bytes, map->moat->start, map->moat->bytes))
+		if (map->moat && moat_inside(at, bytes, map->moat->start, map->moat->bytes))
 			return write && map->map_flags & BPF_F_RDONLY_PROG ? NULL : moat_host(at);
 	}
 	return NULL;
