@@ -66,21 +66,28 @@ static void *load_and_unload(void *arg)
 
 static struct bpf_object *tails;
 
-static void *rewire(void *arg)
+u64 stress_rewire(struct bpf_object *obj)
 {
 	static const char *const name[] = { "one", "two", "three" };
-	int map = object_map(tails, "targets");
+	int map = object_map(obj, "targets");
 	u32 i = 0, key;
+	u64 n = 0;
 
 	while (stress_more()) {
 		key = i & 1;
 		if (i % 4 == 3)
 			bpf_map_delete_elem(map, &key);
 		else
-			sys_map_set(map, key, object_prog(tails, name[i % 3]));
+			sys_map_set(map, key, object_prog(obj, name[i % 3]));
 		i += 1 + (i % 7 == 0);
-		updates++;
+		n++;
 	}
+	return n;
+}
+
+static void *rewire(void *arg)
+{
+	updates += stress_rewire(tails);
 	return NULL;
 }
 

@@ -10,6 +10,10 @@
 /* Until the end of this piece. */
 bool stress_more(void);
 
+struct bpf_object;
+/* Change the program array "targets" of @obj, which has programs "one" to "three", until the end.  How often. */
+u64 stress_rewire(struct bpf_object *obj);
+
 /* Start threads with programs that are isolated; they end by themselves.  Their number. */
 u32 stress_isolated(pthread_t *thread, u32 max);
 /* What they did, as one line; and check that they did something. */

@@ -35,19 +35,7 @@ static void *reload(void *arg)
 
 static void *rewire(void *arg)
 {
-	static const char *const name[] = { "one", "two", "three" };
-	int map = object_map(arg, "targets");
-	u32 i = 0, key;
-
-	while (stress_more()) {
-		key = i & 1;
-		if (i % 4 == 3)
-			bpf_map_delete_elem(map, &key);
-		else
-			sys_map_set(map, key, object_prog(arg, name[i % 3]));
-		i += 1 + (i % 7 == 0);
-		rewired++;
-	}
+	rewired += stress_rewire(arg);
 	return NULL;
 }
 
