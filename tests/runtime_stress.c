@@ -230,9 +230,49 @@ static void everybody(enum bpf_map_type type)
 	map_drop(map);
 }
 
+/* Two keys in one bucket, replaced all the time: their nodes change places, and each is always there. */
+static void *exchange(void *arg)
+{
+	struct worker *w = arg;
+	u32 turn;
+
+	for (turn = 0; !stop; turn++) {
+		u64 k = turn & 1;
+		struct value v = make_value(k, turn);
+
+		w->lost += moat_map__update_elem(w->map, &k, 8, &v, sizeof(v), BPF_EXIST) != 0;
+		w->ops++;
+	}
+	return NULL;
+}
+
+static void exchanged(void)
+{
+	struct moat_map *map = map_make(BPF_MAP_TYPE_HASH, 8, sizeof(struct value), 2, BPF_F_ZERO_SEED, NULL);
+	struct worker w = { .map = map }, reader = { .map = map };
+	struct value v = { { 0 } };
+	pthread_t t;
+	u64 k;
+
+	for (k = 0; k < 2; k++)
+		CHECK(!moat_map__update_elem(map, &k, 8, &v, sizeof(v), 0), "key %llu", (long long)k);
+	stop = false;
+	pthread_create(&t, NULL, exchange, &w);
+	while (w.ops < 1000000) {
+		k = reader.ops++ & 1;
+		reader.lost += !map->ops->lookup(map, &k, 0);
+	}
+	stop = true;
+	pthread_join(t, NULL);
+	CHECK(!w.lost && !reader.lost, "%llu updates, %llu of %llu lookups failed", (long long)w.lost,
+	      (long long)reader.lost, (long long)reader.ops);
+	map_drop(map);
+}
+
 int main(void)
 {
 	moat_set_print(NULL);
+	exchanged();
 	owners(BPF_MAP_TYPE_HASH);
 	owners(BPF_MAP_TYPE_LPM_TRIE);
 	everybody(BPF_MAP_TYPE_HASH);

@@ -148,9 +148,10 @@ struct hash_node *hash_find(const struct hash *h, const struct hash_key *k)
 	struct hash_bucket *b = hash_bucket_of(h, k->hash);
 	struct hash_node *n;
 	uintptr_t link;
-	u32 gen;
+	u32 gen, left;
 
 again:
+	left = atomic_load_explicit(&b->left, memory_order_acquire);
 	link = atomic_load_explicit(&b->first, memory_order_acquire);
 	while (!hash_is_end(link)) {
 		n = (struct hash_node *)link;
@@ -163,7 +164,9 @@ again:
 		}
 		link = atomic_load_explicit(&n->next, memory_order_acquire);
 	}
-	if (link != hash_end(k->hash & h->mask))
+	/* Who saw a node's next key sees that the node had left: it did before it was taken again. */
+	atomic_thread_fence(memory_order_acquire);
+	if (link != hash_end(k->hash & h->mask) || atomic_load_explicit(&b->left, memory_order_relaxed) != left)
 		goto again;
 	return NULL;
 }

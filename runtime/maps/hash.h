@@ -3,12 +3,14 @@
  * Hash tables: readers without locks, writers with one lock per bucket.
  *
  * A node is taken from the pool for a key and may be given back and taken for
- * another one while a reader stands on it.  Two things keep that reader right:
+ * another one while a reader stands on it.  Three things keep that reader right:
  *
  *   - the end of each chain names its bucket; a reader that was carried over to
  *     another chain comes to the wrong end and starts again;
  *   - @gen is odd while a node is in no chain and moves whenever it enters or
- *     leaves one; a reader looks at it before and after it compared the key.
+ *     leaves one; a reader looks at it before and after it compared the key;
+ *   - @left of a bucket counts the nodes that left its chain; a reader that found
+ *     nothing while it moved may have been carried past its key, and starts again.
  *
  * Nodes are never returned to the system before the map is, so following a
  * stale link is harmless.  Keys are kept in whole words, padded with zeros.
@@ -32,6 +34,7 @@ struct hash_node {
 struct hash_bucket {
 	_Atomic uintptr_t first;
 	struct moat_spin lock;
+	_Atomic u32 left;
 };
 
 struct hash_key {

@@ -56,11 +56,18 @@ static void publish(struct hash_node *n, _Atomic uintptr_t *link, uintptr_t next
 	atomic_store_explicit(link, (uintptr_t)n, memory_order_release);
 }
 
+/* @n is in no chain any more.  Bucket locked. */
+static void left(struct hash_bucket *b, struct hash_node *n)
+{
+	bump(n);
+	atomic_fetch_add_explicit(&b->left, 1, memory_order_acq_rel);
+}
+
 /* Bucket locked.  The node keeps its link: readers that stand on it go on from there. */
 void hash_unlink(struct hash *h, struct hash_node *n, _Atomic uintptr_t *link)
 {
 	atomic_store_explicit(link, atomic_load_explicit(&n->next, memory_order_relaxed), memory_order_release);
-	bump(n);
+	left(hash_bucket_of(h, n->hash), n);
 	atomic_fetch_sub(&h->count, 1);
 }
 
@@ -89,7 +96,7 @@ static long enter(struct hash *h, const struct hash_key *k, struct hash_node *n,
 	if (old) {
 		/* One store exchanges them: a reader finds one or the other. */
 		publish(n, link, atomic_load_explicit(&old->next, memory_order_relaxed));
-		bump(old);
+		left(b, old);
 		*back = old;
 		return 0;
 	}
