@@ -154,19 +154,32 @@ void moat_gate_pass(struct moat_call *c)
 
 /* Copies ------------------------------------------------------------------ */
 
-/* An array's index must be the one that was compared with its length: keys as short as that are looked at once. */
-static void copy_key(struct moat_call *c)
+static const struct bpf_map *map_of_key(const struct moat_call *c)
 {
-	const struct bpf_map *m;
-	u32 key = c->gate->key, i;
+	const struct bpf_map *m = NULL;
+	u32 i;
 
-	for (i = 0; i < key; i++)
+	for (i = 0; i < c->gate->key; i++)
 		if (c->gate->proto->h.arg[i].kind == MOAT_ARG_MAP)
 			m = (void *)c->out[i];
-	if (m->key_size > sizeof(c->key))
-		return;
-	memcpy(&c->key, (void *)c->out[key], m->key_size);
-	c->out[key] = (unsigned long)&c->key;
+	return m;
+}
+
+/*
+ * An array's index must be the one that was compared with its length: keys as
+ * short as that are looked at once.  A trie's key begins with its length.
+ */
+static void copy_key(struct moat_call *c)
+{
+	const struct bpf_map *m = map_of_key(c);
+	u32 key = c->gate->key;
+
+	if (m->key_size <= sizeof(c->key)) {
+		memcpy(&c->key, (void *)c->out[key], m->key_size);
+		c->out[key] = (unsigned long)&c->key;
+	} else if (m->map_type == BPF_MAP_TYPE_LPM_TRIE) {
+		c->copied |= 1 << key;
+	}
 }
 
 /* As many bytes as there are at @at, up to @most, a power of two. */
@@ -190,6 +203,8 @@ static u8 *copy_argument(struct moat_call *c, u32 i, u8 *room, u8 *end)
 		bytes = min_t(u64, readable(c->run, (u32)c->out[i], MOAT_COPY_BYTES), end - room);
 	else if (moat_proto_sized(&c->gate->proto->h, i))
 		bytes = c->out[i + 1];
+	else if (i == c->gate->key)
+		bytes = map_of_key(c)->key_size;
 	if (bytes > end - room)
 		miss(c, i, "more bytes than a gate copies");
 	memcpy(room, (void *)c->out[i], bytes);
@@ -264,7 +279,7 @@ static noinline u64 finish_with_copies(struct moat_call *c)
 	u32 i;
 
 	for (i = 0; i < MOAT_MAX_ARGS; i++)
-		if (c->gate->copied & 1 << i && c->out[i])
+		if (c->copied & 1 << i && c->out[i])
 			at = copy_argument(c, i, at, room + sizeof(room));
 	return finish(c);
 }
@@ -283,7 +298,8 @@ u64 moat_gate_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f,
 	c.in[3] = r4;
 	c.in[4] = r5;
 	moat_gate_pass(&c);
+	c.copied = c.gate->copied;
 	if (c.gate->key >= 0)
 		copy_key(&c);
-	return c.gate->copied ? finish_with_copies(&c) : finish(&c);
+	return c.copied ? finish_with_copies(&c) : finish(&c);
 }

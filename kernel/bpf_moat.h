@@ -15,6 +15,7 @@
 #include <linux/types.h>
 
 union bpf_attr;
+struct bpf_moat_pool;
 struct bpf_moat_values;
 struct bpf_prog;
 struct bpf_prog_aux;
@@ -85,6 +86,24 @@ static inline int bpf_moat_values_mmap(struct bpf_moat_values *v, struct vm_area
 {
 	return 0;
 }
+
+static inline struct bpf_moat_pool *bpf_moat_pool_make(struct bpf_moat_values **v, u64 nr, u32 value_size, int numa_node)
+{
+	return NULL;
+}
+
+static inline void *bpf_moat_pool_take(struct bpf_moat_pool *pool)
+{
+	return NULL;
+}
+
+static inline void bpf_moat_pool_give(struct bpf_moat_pool *pool, void *value)
+{
+}
+
+static inline void bpf_moat_pool_free(struct bpf_moat_pool *pool)
+{
+}
 #else
 #ifdef CONFIG_BPF_JIT_MOAT_KEEP_STOCK
 #define BPF_STOCK_JIT
@@ -139,6 +158,17 @@ void *bpf_moat_values_start(const struct bpf_moat_values *v);
 void bpf_moat_values_put(struct bpf_moat_values *v);
 /* Map the values, from page vma->vm_pgoff of them on, into a process. */
 int bpf_moat_values_mmap(struct bpf_moat_values *v, struct vm_area_struct *vma);
+
+/*
+ * Values for elements that come and go one by one: @nr of them in a new piece
+ * of the heap, *@v, which is to outlive them.  NULL: no memory.
+ */
+struct bpf_moat_pool *bpf_moat_pool_make(struct bpf_moat_values **v, u64 nr, u32 value_size, int numa_node);
+/* In any context, one at a time.  NULL: all are taken.  What is in a value is what was last there. */
+void *bpf_moat_pool_take(struct bpf_moat_pool *pool);
+void bpf_moat_pool_give(struct bpf_moat_pool *pool, void *value);
+/* Not the values.  Process context; NULL is ignored. */
+void bpf_moat_pool_free(struct bpf_moat_pool *pool);
 #endif
 
 #ifdef CONFIG_BPF_MOAT_WRONG_VERIFIER

@@ -82,7 +82,8 @@ static inline const struct moat_proto *moat_proto_of(const struct moat_domain *d
 	return id > 0 && id < __BPF_FUNC_MAX_ID ? d->audit->proto[id] : NULL;
 }
 
-/* proto.c: why the helper does not take this map; NULL: it does. */
+/* maps.c: which maps the helper takes, into @p; why it can take none, or NULL.  Why it does not take this one; NULL: it does. */
+const char *moat_proto_maps(struct moat_proto *p);
 const char *moat_proto_misfit(const struct moat_proto *p, const struct bpf_map *map);
 
 /* The map that a program names with @handle. */
@@ -103,6 +104,7 @@ struct moat_call {
 	const struct moat_site_gate *gate;
 	u64 in[MOAT_MAX_ARGS], out[MOAT_MAX_ARGS];
 	u64 key;		/* where a short key is copied to */
+	u8 copied;		/* the gate's, and a long key that must not change */
 };
 void moat_gate_pass(struct moat_call *c);
 

@@ -3,43 +3,14 @@
  * Prototypes of the kernel's helpers, as the audit needs them.
  *
  * They are made from the kernel's own, which say most of it.  What those leave
- * to the verifier is said in tables here: which maps a helper takes, and what
- * it reads more than once.  What has an argument of a kind that cannot be
+ * to the verifier is said in tables: which maps a helper takes (maps.c), and
+ * what it reads more than once.  What has an argument of a kind that cannot be
  * audited is refused.
  */
 #include <linux/slab.h>
 #include "gate.h"
 
 const char *func_id_name(int id);	/* kernel/bpf/disasm.c */
-
-/* Maps -------------------------------------------------------------------- */
-
-#define MAP(t)		(1ull << BPF_MAP_TYPE_##t)
-#define PER_CPU_MAPS	(MAP(PERCPU_ARRAY) | MAP(PERCPU_HASH) | MAP(LRU_PERCPU_HASH))
-#define VALUE_MAPS	(MAP(ARRAY) | MAP(HASH) | MAP(LRU_HASH) | PER_CPU_MAPS)
-
-/* For what else is called with a map there is no check whether it is one that the helper can stand. */
-static const struct map_rule {
-	s32 id;
-	bool changes;
-	u64 types;
-} map_rule[] = {
-	{ BPF_FUNC_map_lookup_elem,		false,	VALUE_MAPS },
-	{ BPF_FUNC_map_update_elem,		true,	VALUE_MAPS },
-	{ BPF_FUNC_map_delete_elem,		true,	VALUE_MAPS },
-	{ BPF_FUNC_map_lookup_percpu_elem,	false,	PER_CPU_MAPS },
-	{ BPF_FUNC_tail_call,			false,	MAP(PROG_ARRAY) },
-	{ BPF_FUNC_perf_event_output,		false,	MAP(PERF_EVENT_ARRAY) },
-	{ BPF_FUNC_perf_event_read,		false,	MAP(PERF_EVENT_ARRAY) },
-	{ BPF_FUNC_perf_event_read_value,	false,	MAP(PERF_EVENT_ARRAY) },
-	{ BPF_FUNC_ringbuf_output,		false,	MAP(RINGBUF) },
-	{ BPF_FUNC_ringbuf_reserve,		false,	MAP(RINGBUF) },
-	{ BPF_FUNC_ringbuf_query,		false,	MAP(RINGBUF) },
-	{ BPF_FUNC_get_stackid,			false,	MAP(STACK_TRACE) },
-	{ BPF_FUNC_skb_under_cgroup,		false,	MAP(CGROUP_ARRAY) },
-	{ BPF_FUNC_current_task_under_cgroup,	false,	MAP(CGROUP_ARRAY) },
-	{ BPF_FUNC_redirect_map,		false,	MAP(DEVMAP) | MAP(DEVMAP_HASH) | MAP(CPUMAP) | MAP(XSKMAP) },
-};
 
 /* Helpers that the kernel's own function is not the whole of. */
 static const struct own_form {
@@ -69,8 +40,9 @@ static u64 (*own_form_of(s32 id))(struct moat_call *c)
 /*
  * Helpers that check something and then read it anew: a format, a header that
  * says how long it is.  Another run of the same program could change it in
- * between, so they get a copy.  (Keys are copied where they are short; longer
- * ones belong to hash tables, which may find what they like for a changing key.)
+ * between, so they get a copy.  (Keys are copied where they are short, and
+ * those of tries, which say how long they are; other long ones belong to hash
+ * tables, which may find what they like for a changing key.)
  */
 static const struct copy_rule {
 	s32 id;
@@ -203,23 +175,6 @@ static const char *make_return(struct moat_proto *p, const struct bpf_func_proto
 	}
 }
 
-static const char *make_maps(struct moat_proto *p)
-{
-	bool takes = false;
-	u32 i;
-
-	for (i = 0; i < MOAT_MAX_ARGS; i++)
-		takes |= p->h.arg[i].kind == MOAT_ARG_MAP;
-	for (i = 0; i < ARRAY_SIZE(map_rule); i++) {
-		if (map_rule[i].id != p->h.id)
-			continue;
-		p->h.map_types = map_rule[i].types;
-		p->changes_map = map_rule[i].changes;
-		return NULL;
-	}
-	return takes || p->returns_value ? "works on maps that have no isolated form" : NULL;
-}
-
 static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn)
 {
 	const char *why = make_return(p, fn);
@@ -236,7 +191,7 @@ static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn
 		p->context |= p->h.arg[i].kind == MOAT_ARG_CTX;
 	}
 	if (!why)
-		why = make_maps(p);
+		why = moat_proto_maps(p);
 	/* A helper that writes a packet leaves the program's view of it behind, too. */
 	p->moves = bpf_helper_changes_pkt_data(fn->func) || p->h.id == BPF_FUNC_xdp_store_bytes;
 	p->h.packet = p->moves;
@@ -275,15 +230,4 @@ int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc,
 	if (why)
 		return moat_refuse(env, -EOPNOTSUPP, "insn %u: helper %s %s", pc, p->h.name, why);
 	return 0;
-}
-
-const char *moat_proto_misfit(const struct moat_proto *p, const struct bpf_map *map)
-{
-	if (map->map_type >= 64 || !(p->h.map_types >> map->map_type & 1))
-		return "a map of a type that this helper does not take";
-	if (p->returns_value && !map->moat)
-		return "a map whose values are not where programs reach them";
-	if (p->changes_map && map->map_flags & BPF_F_RDONLY_PROG)
-		return "a map that programs may only read";
-	return NULL;
 }

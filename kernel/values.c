@@ -2,7 +2,7 @@
 /*
  * Maps whose values lie in the heap, so that isolated programs can be granted them.
  *
- * The map types of the kernel ask here (arraymap.c, hashtab.c) when they are
+ * The map types of the kernel ask here (arraymap.c, hashtab.c, lpm_trie.c) when they are
  * made.  A value that the kernel itself trusts in parts (a lock, a timer, a
  * pointer to a kernel object) must stay where no program can write freely:
  * such maps are made as ever, and no isolated program can use them.
@@ -54,6 +54,7 @@ bool bpf_moat_map_wanted(const union bpf_attr *attr)
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_HASH:
 	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_LPM_TRIE:
 		return moat_heap_base && moat_maps_isolated() && !has_special_fields(attr);
 	default:
 		return false;
@@ -100,4 +101,46 @@ int bpf_moat_values_mmap(struct bpf_moat_values *v, struct vm_area_struct *vma)
 
 	vma->vm_flags |= VM_DONTEXPAND | VM_DONTDUMP;
 	return vm_map_pages(vma, v->page + v->nr_page - nr, nr);
+}
+
+/* Pools ------------------------------------------------------------------- */
+
+/* Which values are free is the kernel's to know: it is not written in them. */
+struct bpf_moat_pool {
+	u32 nr;
+	u32 free[];	/* offsets of the free ones; the last is the next that is taken */
+};
+
+struct bpf_moat_pool *bpf_moat_pool_make(struct bpf_moat_values **v, u64 nr, u32 value_size, int numa_node)
+{
+	u64 step = ALIGN((u64)value_size, 8);
+	struct bpf_moat_pool *pool;
+
+	/* More has no place anyway, and could overflow. */
+	*v = nr <= SZ_4G / step ? moat_values_alloc(0, nr * step, numa_node) : NULL;
+	if (!*v)
+		return NULL;
+	pool = kvmalloc(struct_size(pool, free, nr), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!pool) {
+		moat_values_put(*v);
+		return NULL;
+	}
+	for (pool->nr = 0; pool->nr < nr; pool->nr++)
+		pool->free[pool->nr] = (*v)->start + (nr - 1 - pool->nr) * step;
+	return pool;
+}
+
+void *bpf_moat_pool_take(struct bpf_moat_pool *pool)
+{
+	return pool->nr ? moat_host(pool->free[--pool->nr]) : NULL;
+}
+
+void bpf_moat_pool_give(struct bpf_moat_pool *pool, void *value)
+{
+	pool->free[pool->nr++] = (u32)(unsigned long)value;
+}
+
+void bpf_moat_pool_free(struct bpf_moat_pool *pool)
+{
+	kvfree(pool);
 }

@@ -87,6 +87,6 @@ struct attack {
 };
 
 /* Ends with a name that is NULL. */
-extern const struct attack attacks_on_memory[], attacks_on_stack[], attacks_on_calls[];
+extern const struct attack attacks_on_memory[], attacks_on_stack[], attacks_on_calls[], attacks_on_maps[];
 
 #endif

@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 		attempt_all(attacks_on_memory, argv[i]);
 		attempt_all(attacks_on_stack, argv[i]);
 		attempt_all(attacks_on_calls, argv[i]);
+		attempt_all(attacks_on_maps, argv[i]);
 	}
 	sys_write("net/core/bpf_moat", was);
 	if (unprivileged > 0)
