@@ -38,7 +38,7 @@ check: $(BUILD)/.deps-check	## every test, of both architectures unless ARCH say
 check-vm asan fuzz kcheck: $(BUILD)/.deps-check	## one part of check: PKU in a VM, sanitizers, fuzzers, kernel's flags
 	@$(RUN) $(if $(filter check-vm,$@),build) $@
 
-kernel:		## Linux 6.1 with Moat as its JIT, in build/kernel-ARCH: ARCH=x86 | arm64
+kernel:		## Linux 6.1 with Moat as its JIT, in build/kernel-ARCH: ARCH=x86 | arm64; VARIANT=debug
 	@kernel/build.sh $(ARCH)
 
 bench: $(BUILD)/.deps-demo	## speed, as ratios (table and JSON)

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Build Linux 6.1 with Moat as its JIT: build.sh x86 | arm64 [TARGET...].  Called by `make kernel`.
+# Build Linux 6.1 with Moat as its JIT: [VARIANT=debug] build.sh x86 | arm64 [TARGET...].  Called by `make kernel`.
 #
 # The source of Debian's linux-source-6.1 lies in build/linux-6.1, for both architectures; what is built, modules too, goes to
-# build/kernel-ARCH.  Done again, only what has changed is built.  The log is build/kernel-ARCH.log.
+# build/kernel-ARCH.  Done again, only what has changed is built.  The log is build/kernel-ARCH.log.  A variant has the options
+# of kernel/config/VARIANT on top, and build/kernel-ARCH-VARIANT.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 arch=${1-}
@@ -21,13 +22,16 @@ esac
 [ $# = 0 ] || targets=("$@")
 # The flags and variables of the make that called us are not for kbuild.
 unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CC CFLAGS LDFLAGS SAN DEBUG BUILD
+variant=${VARIANT-}
+[ -z "$variant" ] || [ -r "kernel/config/$variant" ] || { echo "$0: there is no kernel/config/$variant" >&2; exit 2; }
+name=kernel-$arch${variant:+-$variant}
 source=$PWD/build/linux-6.1
-out=$PWD/build/kernel-$arch
-log=$PWD/build/kernel-$arch.log
+out=$PWD/build/$name
+log=$PWD/build/$name.log
 mkdir -p "$out"
 
 say() {
-	echo "kernel $arch: $*"
+	echo "kernel $arch${variant:+ $variant}: $*"
 }
 
 die() {
@@ -47,6 +51,11 @@ kmake() {
 
 # The configuration: what our files ask for, everything else off.  Only what depends on a changed option is built anew.
 wanted=$(cat kernel/config/common "kernel/config/$arch")
+if [ -n "$variant" ]; then
+	# What a variant says of an option replaces what the others say.
+	said=$(grep -oE 'CONFIG_[A-Z0-9_]+[= ]' "kernel/config/$variant" | tr -d '= ')
+	wanted=$(grep -vwF "$said" <<<"$wanted"; cat "kernel/config/$variant")
+fi
 config=$(echo "$wanted" | cat - kernel/Kconfig kernel/patches/6.1/*.patch | sha256sum)
 if [ "$(cat "$out/.configured-from" 2>/dev/null)" != "$config" ]; then
 	echo "$wanted" >"$out/.wanted"
@@ -66,7 +75,7 @@ progress() {
 }
 
 start=$SECONDS
-say "building ${targets[*]}, log in build/kernel-$arch.log"
+say "building ${targets[*]}, log in build/$name.log"
 progress &
 watcher=$!
 kmake -j"$(nproc)" "${targets[@]}" >"$log" 2>&1 </dev/null
@@ -78,4 +87,4 @@ if [ $status != 0 ]; then
 	die "make ended with status $status; the whole log is $log"
 fi
 grep -nE 'bpf/moat.*warning:|objtool: .*moat' "$log" && die "warnings in Moat's files"
-say "done in $((SECONDS - start)) s$([ ! -e "$out/$image" ] || echo ": build/kernel-$arch/$image ($(stat -Lc %s "$out/$image") bytes)")"
+say "done in $((SECONDS - start)) s$([ ! -e "$out/$image" ] || echo ": build/$name/$image ($(stat -Lc %s "$out/$image") bytes)")"

@@ -21,6 +21,7 @@
 #include <linux/bpf_moat.h>
 #include <linux/bpf_verifier.h>
 #include <linux/filter.h>
+#include <linux/kasan.h>
 #include <moat/audit.h>
 #include <moat/isolation.h>
 #include "jit/jit.h"
@@ -264,5 +265,11 @@ __printf(3, 4) int moat_refuse(struct bpf_verifier_env *env, int err, const char
 u64 moat_image_call(struct moat_run *run, u64 r1, u64 entry);
 /* Go on behind moat_image_call(@run), which returns 0; callable from C, and a place for a fault handler to resume at. */
 __noreturn void moat_image_abort(struct moat_run *run);
+
+/* Before that: KASAN is not to remember the frames of C functions that are given up, from @sp on. */
+static inline void moat_forget_frames(const struct moat_run *run, unsigned long sp)
+{
+	kasan_unpoison_range((void *)sp, (unsigned long)run->host_sp - sp);
+}
 
 #endif

@@ -22,6 +22,7 @@ static u32 insn_at(const struct moat *jit, u32 at)
 
 static void resume(struct pt_regs *regs, struct moat_run *run)
 {
+	moat_forget_frames(run, kernel_stack_pointer(regs));
 #ifdef CONFIG_X86_64
 	regs->di = (unsigned long)run;
 #else

@@ -83,13 +83,14 @@ static const char * const fault_text[MOAT_NR_FAULTS] = {
 
 void moat_run_end(struct moat_run *run)
 {
+	moat_forget_frames(run, current_stack_pointer);
 	moat_image_abort(run);
 }
 
 void moat_run_fault(struct moat_run *run, const struct moat_fault_info *fault)
 {
 	run->fault = *fault;
-	moat_image_abort(run);
+	moat_run_end(run);
 }
 
 /* Once for each program at a limited rate; the number of faults is kept anyway. */

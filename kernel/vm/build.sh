@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Make the image of the test VM, KERNELS/vm-ARCH/image.cpio: build.sh ARCH [selftests].  BUILD has our programs for
+# Make the image of the test VM, KERNELS/vm-ARCH/image[-VARIANT].cpio: build.sh ARCH [selftests].  BUILD has our programs for
 # ARCH; "selftests" adds those of the kernel.
 #
 # The modules must be those of the kernel's own build, as their type numbers would not fit another: this runs every time.
@@ -33,4 +33,4 @@ if [ -n "$selftests" ]; then
 	"$here/selftests.sh" "$arch"
 	set -- "$@" "$work/selftests/image=/moat/selftests" "$here/selftests.txt=/moat/"
 fi
-"$here/image.sh" "$arch" "$work/image.cpio" "$@"
+"$here/image.sh" "$arch" "$initramfs" "$@"

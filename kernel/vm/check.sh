@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Boot the test kernel and run the suites of suites.txt in it: check.sh ARCH [SUITE]...; ends with "N passed, N failed".
+# Boot the test kernel and run the suites of suites.txt in it: [VARIANT=debug] check.sh ARCH [SUITE]...; ends with
+# "N passed, N failed".  A variant has its own list, suites-VARIANT.txt.
 #
-# The boots run at the same time.  Everything is kept in KERNELS/kernel-check-ARCH: BOOT.console, and for each suite
+# The boots run at the same time.  Everything is kept in KERNELS/kernel-check-ARCH[-VARIANT]: BOOT.console, and for each suite
 # BOOT-SUITE.log and .dmesg.  A suite fails, too, when the kernel complains during it.  After a death or a hang the suites
 # that are left get a new machine.
 set -u
@@ -12,7 +13,8 @@ here=$(dirname "$0")
 use "$1"
 shift
 only=" $* "
-logs=$kernels/kernel-check-$arch
+logs=$kernels/kernel-check-$arch$variant
+list=$here/suites$variant.txt
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 
@@ -23,9 +25,6 @@ declare -A parameters=(
 	[harden]="bpf_moat=none sysctl.net.core.bpf_jit_harden=2"
 	[basereg]="bpf_moat=basereg"
 )
-complaint='BUG:|WARNING:|Oops|[Gg]eneral protection|Unable to handle|possible recursive|circular locking'
-complaint+='|detected stall|soft lockup|UBSAN|KASAN|Kernel panic|scheduling while|blocked for more|refcount_t|bad page'
-complaint+='|Call [Tt]race'
 count='^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?'
 
 bad() { failed=$((failed + 1)); echo "FAIL $*"; }
@@ -39,7 +38,7 @@ rows() {
 		[ "$where" = "$1" ] && { [ "$archs" = all ] || [ "$archs" = "$arch" ]; } || continue
 		[ "$only" = "  " ] || [[ $only == *" $suite "* ]] || continue
 		echo "$suite $seconds $command"
-	done <"$here/suites.txt"
+	done <"$list"
 }
 
 # suite BOOT NAME STATUS SECONDS: judge what a suite has left in its logs.
@@ -95,7 +94,7 @@ boot() {
 	rows "$boot" >"$job"
 	while [ -s "$job" ] && [ $tries -lt 4 ]; do
 		tries=$((tries + 1))
-		{ cat "$work/image.cpio"; (cd "$logs/$boot.top" && echo job | cpio -o -H newc --quiet); } >"$logs/$boot.initrd"
+		{ cat "$initramfs"; (cd "$logs/$boot.top" && echo job | cpio -o -H newc --quiet); } >"$logs/$boot.initrd"
 		machine "$boot" "$(awk '{ s += $2 } END { print s + 180 }' "$job")"
 		complaints "$boot/boot" "$logs/$boot-boot.dmesg"
 		grep -qx "done" "$logs/$boot.ended" && break
@@ -125,7 +124,7 @@ main() {
 	local name p f s boots="stock none harden basereg" selftests=
 	for name in $only; do
 		[ -n "$(for boot in $boots; do rows "$boot"; done | grep "^$name ")" ] ||
-			die "there is no suite '$name' for $arch in $here/suites.txt"
+			die "there is no suite '$name' for $arch in $list"
 	done
 	for name in $boots; do
 		! rows "$name" | grep -qE ' suites/test_(verifier|progs)' || selftests=selftests

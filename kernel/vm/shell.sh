@@ -10,4 +10,4 @@ shift
 "$here/build.sh" "$arch"
 # What the host has in its build folder can be read in /mnt.
 QEMU_OPTIONS="${QEMU_OPTIONS-} -virtfs local,path=$kernels,mount_tag=share,security_model=none,readonly=on" \
-	exec "$here/boot.sh" -i "$arch" "$work/image.cpio" 86400 /dev/null "$@"
+	exec "$here/boot.sh" -i "$arch" "$initramfs" 86400 /dev/null "$@"

@@ -57,11 +57,17 @@ struct leaks leaks_look(void)
  */
 #define SLACK	4096
 
+/* KASAN keeps what was freed for a while, up to 1/32 of all memory; a kernel with it is looked through by kmemleak. */
+static long slack(void)
+{
+	return access("/sys/kernel/debug/kmemleak", F_OK) ? SLACK : 32 * SLACK;
+}
+
 static bool is_back(const struct leaks *now, const struct leaks *was)
 {
 	return now->programs <= was->programs && now->maps <= was->maps && now->code <= was->code &&
-	       now->heap <= was->heap && now->cages <= was->cages && now->slab <= was->slab + SLACK &&
-	       now->vmalloc <= was->vmalloc + SLACK && now->free >= was->free - 16 * SLACK;
+	       now->heap <= was->heap && now->cages <= was->cages && now->slab <= was->slab + slack() &&
+	       now->vmalloc <= was->vmalloc + SLACK && now->free >= was->free - 16 * slack();
 }
 
 /* Freeing waits for readers: give it time. */
@@ -86,8 +92,8 @@ void leaks_check(const struct leaks *was)
 	CHECK(now.code <= was->code, "%ld pages of programs are left, %ld were there", now.code, was->code);
 	CHECK(now.heap <= was->heap, "%ld pages of the heap are left, %ld were there", now.heap, was->heap);
 	CHECK(now.cages <= was->cages, "%ld cages are left, %ld were there", now.cages, was->cages);
-	CHECK(now.slab <= was->slab + SLACK, "slabs have %ld KiB, they had %ld", now.slab, was->slab);
-	CHECK(now.free >= was->free - 16 * SLACK, "%ld KiB of memory are free, %ld were", now.free, was->free);
+	CHECK(now.slab <= was->slab + slack(), "slabs have %ld KiB, they had %ld", now.slab, was->slab);
+	CHECK(now.free >= was->free - 16 * slack(), "%ld KiB of memory are free, %ld were", now.free, was->free);
 	CHECK(now.vmalloc <= was->vmalloc + SLACK, "vmalloc has %ld KiB, it had %ld", now.vmalloc, was->vmalloc);
 	printf("left: slabs %+ld KiB, vmalloc %+ld KiB, free %+ld KiB, heap %+ld pages, cages %+ld, code %+ld pages\n",
 	       now.slab - was->slab, now.vmalloc - was->vmalloc, now.free - was->free, now.heap - was->heap,

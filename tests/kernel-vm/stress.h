@@ -16,6 +16,8 @@ u64 stress_rewire(struct bpf_object *obj);
 
 /* Start threads with programs that are isolated; they end by themselves.  Their number. */
 u32 stress_isolated(pthread_t *thread, u32 max);
+/* After their end: frees what they shared. */
+void stress_isolated_end(void);
 /* What they did, as one line; and check that they did something. */
 void stress_isolated_report(void);
 

@@ -161,6 +161,7 @@ u32 stress_isolated(pthread_t *thread, u32 max)
 	void *(*const job[])(void *) = { reload, rewire, call, fault, attach, fire, filter };
 	u32 i;
 
+	objects = rewired = called = faulted = attached = packets = 0;
 	shared = object_load("stress_isolated", NULL);
 	if (!CHECK(shared, "stress_isolated does not load"))
 		return 0;
@@ -169,10 +170,14 @@ u32 stress_isolated(pthread_t *thread, u32 max)
 	return i;
 }
 
-void stress_isolated_report(void)
+void stress_isolated_end(void)
 {
 	bpf_object__close(shared);
 	shared = NULL;
+}
+
+void stress_isolated_report(void)
+{
 	printf("stress: isolated: %llu objects, %llu tail calls rewired, %llu calls, %llu faults, %llu attached, %llu packets\n",
 	       (unsigned long long)objects, (unsigned long long)rewired, (unsigned long long)called * 50,
 	       (unsigned long long)faulted, (unsigned long long)attached, (unsigned long long)packets);
