@@ -13,10 +13,14 @@
 #include <linux/debugfs.h>
 #include <linux/filter.h>
 #include <linux/init.h>
+#include <linux/irq_work.h>
 #include <linux/random.h>
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
+#include <net/sch_generic.h>
+#include <net/sock.h>
 
 bool bpf_moat_fooled __read_mostly;
 
@@ -50,6 +54,11 @@ static const struct {
 	{ "skb.len", offsetof(struct sk_buff, len) },
 	{ "skb.data_len", offsetof(struct sk_buff, data_len) },
 	{ "skb.data", offsetof(struct sk_buff, data) },
+	{ "skb.sk", offsetof(struct sk_buff, sk) },
+	{ "skb.cb", offsetof(struct sk_buff, cb) + offsetof(struct qdisc_skb_cb, data) },
+	{ "sock.cookie", offsetof(struct sock, sk_cookie) },
+	/* struct bpf_ringbuf is ringbuf.c's own: a queue of waiters, then what wakes them */
+	{ "ring.func", sizeof(wait_queue_head_t) + offsetof(struct irq_work, func) },
 };
 
 /* Lines "NAME NUMBER". */

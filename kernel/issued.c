@@ -21,6 +21,7 @@
 struct moat_issued {
 	u32 at, bytes;		/* of its staging, from where the slot's begins */
 	void *sample;		/* the record itself */
+	u64 header;		/* the kernel's words in front of it, as they were when it was reserved */
 	const struct bpf_map *ring;
 };
 
@@ -117,6 +118,21 @@ static s32 find_place(const struct moat_held *held, u32 room, u32 staging_bytes)
 	return -1;
 }
 
+static u64 *header_of(const struct moat_issued *one)
+{
+	return (u64 *)one->sample - 1;
+}
+
+/*
+ * By its header the kernel finds the ring to which a record goes back.  What
+ * programs put into other records must not be there, even if records overlap,
+ * as they did when the ring believed its reader (CVE-2024-41009).
+ */
+static void restore_header(const struct moat_issued *one)
+{
+	WRITE_ONCE(*header_of(one), one->header);
+}
+
 /* Where there is no room for it, it is as if the ring were full. */
 u64 moat_gate_reserve(struct moat_call *c)
 {
@@ -134,6 +150,7 @@ u64 moat_gate_reserve(struct moat_call *c)
 	held->issued[i].sample = (void *)(unsigned long)c->gate->proto->fn(c->out[0], bytes, c->out[2], 0, 0);
 	if (!held->issued[i].sample)
 		return 0;
+	held->issued[i].header = *header_of(&held->issued[i]);
 	held->busy |= BIT(i);
 	return staging(c->run) + at;
 }
@@ -176,6 +193,7 @@ u64 moat_gate_release(struct moat_call *c)
 	run->held->busy &= ~BIT(one - run->held->issued);
 	if (p->h.id == BPF_FUNC_ringbuf_submit)
 		memcpy(one->sample, moat_host(staging(run) + one->at), one->bytes);
+	restore_header(one);
 	p->fn((unsigned long)one->sample, c->out[1], 0, 0, 0);
 	return 0;
 }
@@ -188,6 +206,7 @@ void moat_issued_leave(struct moat_run *run)
 		u32 i = __ffs(held->busy);
 
 		held->busy &= ~BIT(i);
+		restore_header(&held->issued[i]);
 		bpf_ringbuf_discard_proto.func((unsigned long)held->issued[i].sample, 0, 0, 0, 0);
 	}
 	run->held = NULL;

@@ -183,7 +183,8 @@ static void put_head(void)
 "`tests/history.c` writes this page (`make attacks-table`) and fails when it is not what a run finds. A cell says\n"
 "what ended the attacker's runs, and at which BPF instructions: `cage` is memory outside the cage, `key` a page\n"
 "with another protection key, `audit` an argument of a helper. *holds*: nothing came of it, and the third column\n"
-"says why that is so without protection too. *refused*: it does not get as far as running. *right*: results are those of RFC 9669.\n");
+"says why that is so without protection too. *refused*: it does not get as far as running. *right*: results are those of RFC 9669.\n\n"
+"In the kernel there is a verifier, and what was wrong is put back into it: [attacks-kernel.md](attacks-kernel.md).\n");
 }
 
 static void run_section(const struct section *s)

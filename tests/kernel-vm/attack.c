@@ -126,7 +126,7 @@ static int run_once(const struct attempt *a, u32 *result)
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
 
 	if (a->type != BPF_PROG_TYPE_RAW_TRACEPOINT)
-		return sys_run(a->prog, attack_packet, PACKET_BYTES, 1, result);
+		return sys_run(a->prog, a->packet ? a->packet : attack_packet, PACKET_BYTES, 1, result);
 	if (bpf_prog_test_run_opts(a->prog, &opts))
 		return -errno;
 	*result = opts.retval;

@@ -27,6 +27,7 @@ enum attack_end { ATTACK_REFUSED, ATTACK_FAULT, ATTACK_RETURNED, ATTACK_ERROR };
 struct attempt {
 	bool user;			/* without privileges */
 	enum bpf_prog_type type;
+	const u8 *packet;		/* PACKET_BYTES; NULL: attack_packet */
 	int own;			/* its map: an array with one value */
 	int hash;			/* another: u64 to u64 */
 	int events;			/* a perf event array */
