@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Boot the test kernel and run the suites of suites.txt in it: [VARIANT=debug] check.sh ARCH [SUITE]...; ends with
-# "N passed, N failed".  A variant has its own list, suites-VARIANT.txt.
+# "N passed, N failed".  A variant has its own list, suites-VARIANT.txt.  BOOTS: only these, of the second column.
 #
 # The boots run at the same time.  Everything is kept in KERNELS/kernel-check-ARCH[-VARIANT]: BOOT.console, and for each suite
 # BOOT-SUITE.log and .dmesg.  A suite fails, too, when the kernel complains during it.  After a death or a hang the suites
@@ -121,7 +121,7 @@ post_mortem() {
 }
 
 main() {
-	local name p f s boots="stock none harden basereg" selftests=
+	local name p f s boots=${BOOTS:-stock none harden basereg} selftests=
 	for name in $only; do
 		[ -n "$(for boot in $boots; do rows "$boot"; done | grep "^$name ")" ] ||
 			die "there is no suite '$name' for $arch in $list"
