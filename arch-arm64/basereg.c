@@ -24,7 +24,7 @@ static struct a64_operand cage_operand(struct moat *jit, enum a64_reg addr, s32 
  */
 bool a64_near(const struct moat_op *op)
 {
-	if (op->kind == MOAT_LOOKUP)
+	if (op->kind == MOAT_LOOKUP || op->kind == MOAT_PACKET)
 		return false;
 	if (op->kind == MOAT_ATOMIC)
 		return op->off > -4096 && op->off < 4096;

@@ -31,8 +31,7 @@ static void call(struct moat *jit, u64 address)
 	a64_emit(&jit->buf, a64_jump(A64_BLR, A64_TMP));
 }
 
-/* Host state: call @function with the program's R1-R5, the frame and the site. */
-static void call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 helper)
+void a64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 helper)
 {
 	u32 start = jit->buf.len;
 
@@ -87,7 +86,7 @@ void a64_emit_helper(struct moat *jit, const struct moat_op *op)
 		return;
 	}
 	a64_leave(jit, op->pc);
-	call_out(jit, op, jit->opt->call, op->imm);
+	a64_call_out(jit, op, jit->opt->call, op->imm);
 	a64_clear_args(jit, moat_read_first(jit, op->pc + 1, ARGS));
 	a64_enter(jit, op->pc);
 }
@@ -136,32 +135,6 @@ void a64_emit_lookup(struct moat *jit, const struct moat_op *op)
 	a64_emit(b, a64_csel(A64_W, r0, r0, A64_ZR, A64_LO));
 }
 
-/*
- * LD_ABS, LD_IND: the packet is the run's, so R6 is not looked at.  A load
- * outside the packet ends the function with R0 = 0.
- */
-void a64_emit_packet(struct moat *jit, const struct moat_op *op)
-{
-	enum a64_reg r0 = a64_reg(BPF_REG_0);
-	struct moat_buf *b = &jit->buf;
-	u32 inside;
-
-	if (op->fn == BPF_IND)
-		a64_add_const(b, A64_W, A64_X0, a64_value(jit, op->src, A64_TMP), op->imm, A64_TMP2);
-	else
-		a64_mov_imm(b, A64_X0, (u32)op->imm);
-	a64_mov_imm(b, A64_X1, op->bytes);
-	a64_leave(jit, op->pc);
-	call_out(jit, op, jit->opt->packet, -1);
-	a64_clear_args(jit, ARGS);	/* two ways lead on from here */
-	a64_enter(jit, op->pc);
-	a64_emit(b, a64_rri(A64_ADDSI, A64_X, A64_ZR, r0, 1));
-	inside = a64_bcond_forward(b, A64_NE);
-	a64_mov(b, A64_X, r0, A64_ZR);
-	a64_epilogue(jit, jit->cur);
-	a64_label(b, inside);
-}
-
 /* Leave for the image that the host found, with this one's prologue undone; go on if it found none. */
 static void enter_next(struct moat *jit)
 {
@@ -189,7 +162,7 @@ void a64_emit_tail(struct moat *jit, const struct moat_op *op)
 		return;
 	}
 	a64_leave(jit, op->pc);
-	call_out(jit, op, jit->opt->tail, op->imm);
+	a64_call_out(jit, op, jit->opt->tail, op->imm);
 	if (!jit->opt->kernel)
 		enter_next(jit);
 	a64_clear_args(jit, moat_read_first(jit, op->pc + 1, ARGS));

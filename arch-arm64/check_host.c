@@ -107,7 +107,7 @@ static bool load_field(struct moat_walk *w, u32 reg, s64 at)
 	static const u8 field[] = {
 		[offsetof(struct moat_frame, cage)] = H_CAGE, [offsetof(struct moat_frame, stack)] = H_STACK,
 		[offsetof(struct moat_frame, fuel)] = H_FUEL, [offsetof(struct moat_frame, r1)] = H_ANY,
-		[offsetof(struct moat_frame, r2)] = H_ANY,
+		[offsetof(struct moat_frame, r2)] = H_ANY, [offsetof(struct moat_frame, packet_bytes)] = H_ANY,
 	};
 
 	if (at < 0 || at >= (s64)sizeof(field) || !field[at] || reg == REG_31)
@@ -128,7 +128,8 @@ bool a64_check_frame(struct moat_walk *w, const struct ins *in)
 		w->s.slots |= SLOT_FUEL;
 		return true;
 	}
-	if (in->load && in->access == 4 && !in->is64 && in->imm == offsetof(struct moat_frame, cpu))
+	if (in->load && in->access == 4 && !in->is64 &&
+	    (in->imm == offsetof(struct moat_frame, cpu) || in->imm == offsetof(struct moat_frame, packet)))
 		return a64_check_write_all(w, in->writes, H_U32);
 	if (!in->load || in->access < 8)
 		return moat_reject(w, "an access to something else than a field of the frame");

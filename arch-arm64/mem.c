@@ -19,17 +19,20 @@ void a64_emit_load(struct moat *jit, const struct moat_op *op)
 	a64_access(jit, a64_mem_op(op), a64_reg(op->dst), a64_operand(jit, op, op->src));
 }
 
+void a64_to_host_order(struct moat *jit, enum a64_reg reg, u8 bytes)
+{
+	if (bytes == 8)
+		a64_emit(&jit->buf, a64_rr(A64_REV_X, A64_X, reg, reg));
+	else if (bytes > 1)	/* the upper half of a loaded 16-bit value is zero and stays so */
+		a64_emit(&jit->buf, a64_rr(bytes == 4 ? A64_REV_W : A64_REV16, A64_W, reg, reg));
+}
+
 /* A row of byte loads in one: as a load, then into the order the program assembles. */
 void a64_emit_gather(struct moat *jit, const struct moat_op *op)
 {
-	enum a64_reg dst = a64_reg(op->dst);
-
 	a64_emit_load(jit, op);
-	if (op->fn != SWAP_BE)
-		return;
-	/* The upper half of a loaded 16-bit value is zero and stays so. */
-	a64_emit(&jit->buf, op->bytes == 8 ? a64_rr(A64_REV_X, A64_X, dst, dst) :
-		 a64_rr(op->bytes == 4 ? A64_REV_W : A64_REV16, A64_W, dst, dst));
+	if (op->fn == SWAP_BE)
+		a64_to_host_order(jit, a64_reg(op->dst), op->bytes);
 }
 
 void a64_emit_store(struct moat *jit, const struct moat_op *op)

@@ -95,6 +95,8 @@ struct a64_operand {
 
 /* mem.c: the instruction of a load or store, fused or not */
 enum a64_mem a64_mem_op(const struct moat_op *op);
+/* @reg: @bytes of memory, loaded as they stand there, to the number whose first byte is the highest. */
+void a64_to_host_order(struct moat *jit, enum a64_reg reg, u8 bytes);
 
 /* basereg.c: moat_arch.near */
 bool a64_near(const struct moat_op *op);
@@ -115,6 +117,8 @@ void a64_save_rights(struct moat *jit);
 void a64_restore_rights(struct moat *jit);
 
 /* call.c */
+/* In host state: call @function with the program's R1-R5, the frame and the site; the result is in R0. */
+void a64_call_out(struct moat *jit, const struct moat_op *op, u64 function, s32 helper);
 /* Clear those of R1-R5, behind a call. */
 void a64_clear_args(struct moat *jit, u16 regs);
 void a64_local_call(struct moat *jit, u32 pc, u8 frames, const struct moat_func *callee);

@@ -21,8 +21,6 @@ static struct x64_rm cage_operand(struct moat *jit, enum x64_reg base, s32 disp)
 	return x64_at_index(X64_CAGE, X64_TMP2, 0, 0);
 }
 
-#define BESIDE	(1 << 15)	/* bytes beside a cage where nothing is mapped (struct moat_frame) */
-
 /*
  * [CAGE + TMP2 + off] is as long as what adds the offset before.  The loops of
  * fetching atomics need the whole address in TMP2, and so does what puts
@@ -30,9 +28,9 @@ static struct x64_rm cage_operand(struct moat *jit, enum x64_reg base, s32 disp)
  */
 bool x64_near(const struct moat_op *op)
 {
-	if (op->kind == MOAT_LOOKUP || (op->kind == MOAT_ATOMIC && op->imm & BPF_FETCH))
+	if (op->kind == MOAT_LOOKUP || op->kind == MOAT_PACKET || (op->kind == MOAT_ATOMIC && op->imm & BPF_FETCH))
 		return false;
-	return !op->split && op->off + op->bytes <= BESIDE;
+	return !op->split && op->off + op->bytes <= MOAT_BESIDE;
 }
 
 /*
@@ -108,6 +106,13 @@ struct x64_rm x64_operand(struct moat *jit, const struct moat_op *op, u8 bpf_bas
 		rm = cage_operand(jit, base, off);
 	moat_mark(jit, MOAT_MARK_CAGE, start);
 	return rm;
+}
+
+struct x64_rm x64_packet_operand(struct moat *jit, s32 off)
+{
+	if (jit->form == MOAT_BASE_SEGMENT)
+		return x64_at_segment(X64_TMP2, off);
+	return x64_at_index(X64_CAGE, X64_TMP2, 0, off);
 }
 
 struct x64_rm x64_frame_slot(struct moat *jit, s32 off)

@@ -166,49 +166,6 @@ void x64_emit_lookup(struct moat *jit, const struct moat_op *op)
 	x64_label(b, done);
 }
 
-/* From the middle of a function to its epilogue, or through one if it has none. */
-static void leave_function(struct moat *jit)
-{
-	if (jit->cur->exit == MOAT_NO_TARGET)
-		x64_epilogue(jit, jit->cur);
-	else
-		x64_jmp(&jit->buf, jit->slot[jit->cur->exit].start);
-}
-
-/*
- * LD_ABS, LD_IND: the packet is the run's, so R6 is not looked at.  A load
- * outside the packet ends the function with R0 = 0.
- */
-void x64_emit_packet(struct moat *jit, const struct moat_op *op)
-{
-	struct moat_buf *b = &jit->buf;
-	u32 inside;
-
-	if (op->fn == BPF_IND) {
-		enum x64_reg src = x64_value(jit, op->src, X64_TMP);
-
-		x64_mov(b, X64_32, X64_RDI, src);
-		if (op->split) {
-			x64_load_imm(jit, X64_TMP, op->imm, true);
-			x64_ins(b, X64_ADD_RM_R, X64_32, X64_TMP, x64_r(X64_RDI));
-		} else {
-			x64_alu_imm(b, 0, X64_32, x64_r(X64_RDI), op->imm);
-		}
-	} else {
-		x64_load_imm(jit, X64_RDI, (u32)op->imm, op->split);
-	}
-	x64_mov_imm(b, X64_RSI, op->bytes);
-	x64_leave(jit, 0, op->pc);
-	x64_call_out(jit, op, jit->opt->packet, -1);
-	x64_clear_args(jit);
-	x64_enter(jit, X64_LIVE(X64_RAX), op->pc);
-	x64_alu_imm(b, 7, X64_64, x64_r(X64_RAX), -1);
-	inside = x64_jcc_forward(b, X64_NE);
-	x64_mov_imm(b, X64_RAX, 0);
-	leave_function(jit);
-	x64_label(b, inside);
-}
-
 /* Leave for the image that the host found, with this one's prologue undone; go on if it found none. */
 static void enter_next(struct moat *jit)
 {

@@ -121,7 +121,8 @@ bool x64_check_frame(struct moat_walk *w, const struct ins *in)
 		w->s.slots |= SLOT_FUEL;
 	if (in->index == NO_REG && in->store && in->width == 8 && fuel && w->s.holds[in->reg] == H_FUEL)
 		return true;
-	if (in->index == NO_REG && in->load && in->width == 4 && in->disp == offsetof(struct moat_frame, cpu))
+	if (in->index == NO_REG && in->load && in->width == 4 &&
+	    (in->disp == offsetof(struct moat_frame, cpu) || in->disp == offsetof(struct moat_frame, packet)))
 		return x64_check_write_all(w, in->writes, H_U32);
 	if (in->index != NO_REG || !in->load || in->width != 8 || in->disp < 0 || in->disp >= (s32)sizeof(field) ||
 	    !field[in->disp])
@@ -129,6 +130,16 @@ bool x64_check_frame(struct moat_walk *w, const struct ins *in)
 	if (field[in->disp] == H_STACK)
 		w->s.fix.moved = 0;
 	return x64_check_hold(w, in->reg, field[in->disp], 0);
+}
+
+/* A comparison with how much of the packet there is: the program may know that, as it may know its outcome. */
+bool x64_check_length(struct moat_walk *w, const struct ins *in)
+{
+	if (!host_only(w))
+		return false;
+	if (in->index != NO_REG || in->store || in->width != 8 || in->disp != offsetof(struct moat_frame, packet_bytes))
+		return moat_reject(w, "an access to something else than a field of the frame");
+	return x64_check_read_all(w, in->reads);
 }
 
 /* Calls -------------------------------------------------------------------- */

@@ -60,6 +60,7 @@ bool x64_check_stops(struct moat_walk *w, const struct ins *in);
 bool x64_check_stack(struct moat_walk *w, const struct ins *in);	/* push, pop, RSP */
 bool x64_check_slot(struct moat_walk *w, const struct ins *in);	/* [rsp + n] */
 bool x64_check_frame(struct moat_walk *w, const struct ins *in);	/* a field of struct moat_frame */
+bool x64_check_length(struct moat_walk *w, const struct ins *in);	/* cmp with frame.packet_bytes */
 bool x64_check_call(struct moat_walk *w, const struct ins *in);
 bool x64_check_leave(struct moat_walk *w, const struct ins *in);	/* ret, jmp reg */
 bool x64_check_rights(struct moat_walk *w, const struct ins *in);	/* check_gate.c: WRPKRU, RDPKRU, segment base */

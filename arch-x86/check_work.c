@@ -59,10 +59,24 @@ static bool burn_fuel(struct moat_walk *w, const struct ins *in)
 	return true;
 }
 
+/*
+ * Is this the host's access to a field of its frame?  Where nothing confines
+ * the program, it may use the address that it finds in R3: then only what
+ * moves a register that it cannot name is the host's, or loads R10, which it cannot write.
+ */
+static bool is_frame_access(const struct moat_walk *w, const struct ins *in)
+{
+	if (in->base == NO_REG || in->gs || w->s.holds[in->base] != H_FRAME)
+		return false;
+	return !w->lax || in->reg == R9 || (in->reg == RBP && in->load);
+}
+
 bool x64_check_alu_imm(struct moat_walk *w, const struct ins *in)
 {
 	u8 before = w->s.holds[in->base];
 
+	if (in->mem && in->digit == 7 && is_frame_access(w, in))
+		return x64_check_length(w, in);
 	if (in->mem)
 		return x64_check_access(w, in);
 	if (in->writes == REG(RSP))
@@ -146,18 +160,6 @@ static bool copy(struct moat_walk *w, u32 to, u32 from)
 	return x64_check_hold(w, to, h, w->value[from]);
 }
 
-/*
- * Is this the host's access to a field of its frame?  Where nothing confines
- * the program, it may use the address that it finds in R3: then only what
- * moves a register that it cannot name is the host's, or loads R10, which it cannot write.
- */
-static bool is_frame_access(const struct moat_walk *w, const struct ins *in)
-{
-	if (in->base == NO_REG || in->gs || w->s.holds[in->base] != H_FRAME)
-		return false;
-	return !w->lax || in->reg == R9 || (in->reg == RBP && in->load);
-}
-
 bool x64_check_mov(struct moat_walk *w, const struct ins *in)
 {
 	u32 from = in->reg;
@@ -226,6 +228,8 @@ bool x64_check_lea(struct moat_walk *w, const struct ins *in)
  */
 bool x64_check_compare(struct moat_walk *w, const struct ins *in)
 {
+	if (in->mem && is_frame_access(w, in))
+		return x64_check_length(w, in);
 	if (!in->mem && in->reg == in->base && (w->s.holds[in->reg] == H_TARGET || in->reg == RBP))
 		return true;
 	return x64_check_plain(w, in);

@@ -27,23 +27,32 @@ void x64_emit_load(struct moat *jit, const struct moat_op *op)
 	x64_load(&jit->buf, op, x64_operand(jit, op, op->src));
 }
 
-/* A row of byte loads in one: as a load, then into the order the program assembles. */
-void x64_emit_gather(struct moat *jit, const struct moat_op *op)
+void x64_load_be(struct moat *jit, const struct moat_op *op, struct x64_rm rm)
 {
 	struct moat_op swap = { .dst = op->dst, .bytes = op->bytes, .fn = SWAP_BE };
-	struct x64_rm rm = x64_operand(jit, op, op->src);
 
-	if (op->fn == SWAP_BE && op->bytes > 2 && x64_have(jit, X64_MOVBE)) {
+	if (op->bytes > 2 && x64_have(jit, X64_MOVBE)) {
 		x64_ins(&jit->buf, X64_MOVBE_R_M, op->bytes == 8 ? X64_64 : X64_32, x64_reg(op->dst), rm);
 		return;
 	}
 	x64_load(&jit->buf, op, rm);
-	if (op->fn == SWAP_BE && op->bytes == 2) {	/* the bits above are zero already */
+	if (op->bytes == 2) {	/* the bits above are zero already */
 		x64_ins(&jit->buf, X64_ROL_I8, X64_16, 0, x64_r(x64_reg(op->dst)));
 		moat_put(&jit->buf, 8, 1);
-	} else if (op->fn == SWAP_BE) {
+	} else if (op->bytes > 2) {
 		x64_emit_swap(jit, &swap);
 	}
+}
+
+/* A row of byte loads in one: as a load, then into the order the program assembles. */
+void x64_emit_gather(struct moat *jit, const struct moat_op *op)
+{
+	struct x64_rm rm = x64_operand(jit, op, op->src);
+
+	if (op->fn == SWAP_BE)
+		x64_load_be(jit, op, rm);
+	else
+		x64_load(&jit->buf, op, rm);
 }
 
 static enum x64_size store_width(u8 bytes)

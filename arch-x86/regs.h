@@ -67,6 +67,8 @@ void x64_load_imm(struct moat *jit, enum x64_reg to, s64 imm, bool split);
 struct x64_rm x64_operand(struct moat *jit, const struct moat_op *op, u8 bpf_base);
 /* Memory of the domain at @off from R10, outside what programs may name directly. */
 struct x64_rm x64_frame_slot(struct moat *jit, s32 off);
+/* The cage at @off, below MOAT_BESIDE, from what TMP2 holds, of which the upper half is zero. */
+struct x64_rm x64_packet_operand(struct moat *jit, s32 off);
 /* The register that holds the program's view of @bpf: R10 is copied to @tmp as an offset. */
 enum x64_reg x64_value(struct moat *jit, u8 bpf, enum x64_reg tmp);
 
@@ -76,6 +78,8 @@ bool x64_spares(const struct moat_op *op);
 
 /* mem.c: the instruction that loads what @op says from @rm */
 void x64_load(struct moat_buf *b, const struct moat_op *op, struct x64_rm rm);
+/* The same, of a number whose first byte is the highest. */
+void x64_load_be(struct moat *jit, const struct moat_op *op, struct x64_rm rm);
 
 /* gate.c; @live: bit per enum x64_reg that must survive, out of RAX, RCX, RDX: kept in TMP and TMP2 meanwhile. */
 #define X64_LIVE(reg)	(1u << (reg))

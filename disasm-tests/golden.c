@@ -22,7 +22,7 @@
  *
  * Keys: mode (none basereg; pku pku+basereg, or poe poe+basereg, or stage2 stage2+basereg: gates),
  * form (register segment), cpu (bmi2,movbe,fsgsbase,ibt; arm64: lse,bti,pac; or none), args (1 or 2),
- * fuel, plain, far, inline, whole, bytes (yes or no), rights (of the domain), pc (address of the image).
+ * fuel, plain, far, inline, view, whole, bytes (yes or no), rights (of the domain), pc (address of the image).
  * kernel: yes makes it an image for the kernel, isolated if the mode is basereg, then also: stack (bytes), limit (of probe loads),
  * classic, subprogram, tails, thunks, lfence, sls, clear, fence (yes or no), history (arm64: hint, loops, firmware).
  * The form and cpu of a header are x86's.
@@ -160,6 +160,8 @@ static bool set_key(struct listing_spec *spec, const char *key, const char *valu
 		return yes(value, &opt->plain);
 	if (!strcmp(key, "far"))
 		return yes(value, &opt->far_calls);
+	if (!strcmp(key, "view"))
+		return yes(value, &opt->packet_view);
 	if (!strcmp(key, "inline")) {
 		opt->inlined = listing_inlined;
 		return !strcmp(value, "yes");

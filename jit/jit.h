@@ -65,6 +65,7 @@ struct moat_options {
 	u32 cpu;		/* the backend's feature bits */
 	u8 entry_args;		/* registers that hold arguments at entry: 1 or 2 */
 	bool fuel;		/* meter loops and calls */
+	bool packet_view;	/* basereg: LD_ABS and LD_IND load themselves what lies where the frame says (run.h) */
 	bool plain;		/* do not fuse: one BPF instruction at a time, for tests and dumps */
 	bool far_calls;		/*
 				 * Functions of the host may be out of a call's reach; without it moat_emit() says

@@ -2,6 +2,7 @@
 /* Which guard each access gets, and what the image as a whole needs. */
 #include "plan.h"
 #include "kernel.h"
+#include "run.h"
 
 static struct moat_verdict verdict(enum moat_guard guard, const char *why)
 {
@@ -172,6 +173,17 @@ static void summarise(struct moat *jit)
 		jit->uses_cage = true;
 }
 
+/*
+ * Is a packet load tried in the cage first?  The frame must be in reach, which it is not in gate modes, and the
+ * offset small enough to stand in an operand (struct moat_frame).
+ */
+static bool loads_from_view(const struct moat *jit, const struct moat_op *op)
+{
+	if (!jit->opt->packet_view || !jit->basereg || jit->gates)
+		return false;
+	return op->fn == BPF_IND || (op->imm >= 0 && op->imm + op->bytes <= MOAT_BESIDE);
+}
+
 static int guard_ops(struct moat *jit)
 {
 	u32 i;
@@ -180,6 +192,8 @@ static int guard_ops(struct moat *jit)
 		struct moat_op *op = &jit->op[i];
 		struct moat_verdict v = { MOAT_GUARD_NONE, "the kernel's verifier" };
 
+		if (op->kind == MOAT_PACKET && loads_from_view(jit, op))
+			op->guard = MOAT_GUARD_CAGE;
 		if (!is_memory(op))
 			continue;
 		if (!moat_kernel_form(jit->opt))

@@ -24,12 +24,20 @@ struct moat_frame {
 	u64 stack;	/* R10 of the main function as an address: cage + offset */
 	u64 cage;	/*
 			 * base of the cage, 4 GiB aligned; 0 in modes without a base register. Accesses
-			 * up to 32 KiB beside it must fault, wherever they can come from a program.
+			 * up to MOAT_BESIDE bytes beside it must fault, wherever they can come from a program.
 			 */
 	u64 fuel;	/* what is left; loaded at entry, stored at every call out and at exit */
 	u64 r1, r2;	/* what the next image gets, set by the host when a tail call succeeds */
 	u32 cpu;	/* what bpf_get_smp_processor_id() returns in this run */
+	/*
+	 * Images made with opt.packet_view: the cage offset of the packet's first byte, and how many bytes
+	 * from there on are the packet's. The host keeps them so whenever the image runs; the rest it loads itself.
+	 */
+	u32 packet;
+	u64 packet_bytes;
 };
+
+#define MOAT_BESIDE		32768
 
 /* Bytes below the top of the stack that a program may use: frames and what gate modes keep beside them. */
 #define MOAT_FRAME_SAVE		64

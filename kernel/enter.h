@@ -3,7 +3,7 @@
 #ifndef MOAT_ENTER_H
 #define MOAT_ENTER_H
 
-#define MOAT_RUN_HOST_SP	48
+#define MOAT_RUN_HOST_SP	56
 
 #ifndef __ASSEMBLY__
 static_assert(offsetof(struct moat_run, frame) == 0);

@@ -91,7 +91,7 @@ struct moat_options moat_program_options(struct moat_program *prog)
 		.domain_rights = d->domain_pkru,
 		.call = (uintptr_t)moat_call,
 		.tail = (uintptr_t)moat_tail,
-		.packet = (uintptr_t)moat_packet,
+		.packet = (uintptr_t)moat_packet, .packet_view = true,
 		.known = known,
 		.args = args,
 		.callee = callee,

@@ -45,6 +45,13 @@ static void set_skb(struct __sk_buff *skb, const struct moat_layout *l)
 	skb->wire_len = l->skb->wire_len ?: l->bytes;
 }
 
+/* For what the image loads itself: a packet lies in its view with all of its bytes. */
+static void tell_image(struct moat_run *run)
+{
+	run->frame.packet = run->data;
+	run->frame.packet_bytes = run->data_end - run->data;
+}
+
 /* Pointers and lengths in the context view, from where the packet lies now. */
 void moat_view_update(struct moat_run *run)
 {
@@ -52,6 +59,7 @@ void moat_view_update(struct moat_run *run)
 	struct __sk_buff *skb = view;
 	struct xdp_md *xdp = view;
 
+	tell_image(run);
 	switch (moat_view_of(run->prog->type)) {
 	case MOAT_VIEW_XDP:
 		xdp->data = xdp->data_meta = run->data;
@@ -116,6 +124,7 @@ void moat_view_lay(struct moat_run *run, const struct moat_layout *l, bool packe
 		lay_skb(run, l, moat_host(ctx));
 		break;
 	}
+	tell_image(run);
 }
 
 void moat_view_move(struct moat_run *run, struct moat_slot_mem *to)

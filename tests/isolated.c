@@ -67,6 +67,7 @@ static u64 host_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *
 static u64 host_packet(u64 off, u64 bytes, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 n)
 {
 	got(off, bytes, r3, r4, r5, f, n);
+	iso.nr_packet++;
 	return off + bytes <= 8 ? iso.packet_word & ((1ull << 8 * bytes) - 1) : ~0ull;
 }
 
@@ -79,7 +80,8 @@ static u64 run(u64 ctx, u64 domain)
 	iso.is_odd |= (u64)__builtin_frame_address(0) % 16;
 	CHECK(ctx == iso.context && domain == DOMAIN, "run() is called with %llx, %llx", (unsigned long long)ctx,
 	      (unsigned long long)domain);
-	frame = (struct moat_frame){ .stack = (u64)isolated_cage + CTX_AT, .cage = (u64)isolated_cage, .fuel = iso.fuel };
+	frame = (struct moat_frame){ .stack = (u64)isolated_cage + CTX_AT, .cage = (u64)isolated_cage, .fuel = iso.fuel,
+				      .packet = iso.view, .packet_bytes = iso.view_bytes };
 	end = sigsetjmp(aborted, 1);
 	return end ? ENDED - 2 + (u64)end : entry(CTX_AT, LEFT, &frame);
 }
@@ -140,8 +142,9 @@ void isolated_set(u32 way)
 	iso.form.cpu = iso.opt.cpu;
 	iso.fuel = 1000;
 	iso.packet_word = 0x1234;
+	iso.view = iso.view_bytes = 0;
 	iso.tail_result = 0;
-	iso.nr_call = iso.nr_tail = iso.nr_run = 0;
+	iso.nr_call = iso.nr_tail = iso.nr_packet = iso.nr_run = 0;
 	iso.is_odd = false;
 }
 

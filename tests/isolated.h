@@ -25,11 +25,12 @@ struct isolated {
 	char refused[256];
 	/* Set by tests: */
 	u64 context;		/* R1 of the stub */
-	u64 packet_word;	/* eight bytes */
+	u64 packet_word;	/* eight bytes, as the host's loads find them */
+	u32 view, view_bytes;	/* the first bytes of the packet: offset in the cage */
 	u64 tail_result;	/* what opt.tail returns; 1: it ends the run */
 	u64 fuel;
 	/* What happened: */
-	u32 nr_call, nr_tail, nr_run;
+	u32 nr_call, nr_tail, nr_packet, nr_run;
 	u64 arg[5], site;	/* of the last call out */
 	bool is_odd;		/* the stack, at a call; or another frame was given */
 	u64 fault_at;		/* address that was accessed, or code offset of a trap */

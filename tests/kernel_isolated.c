@@ -55,6 +55,50 @@ static void packets(u32 way)
 	CHECK(!iso.is_odd, "way %u: a call with an odd stack", way);
 }
 
+/* The program's text returns @want, with as many loads by the host. */
+static void view_load(u32 way, const char *text, u64 want, u32 by_host)
+{
+	u64 got;
+
+	iso.nr_packet = 0;
+	got = isolated_run(text);
+	CHECK(got == want && iso.nr_packet == by_host, "way %u: %llx, %u loads by the host: %s", way, (unsigned long long)got,
+	      iso.nr_packet, text);
+}
+
+/* What lies in the cage is loaded there, to the last byte of it; all else is asked for. */
+static void packet_views(u32 way)
+{
+	static const u8 packet[] = { 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b };
+
+	iso.opt.packet_view = true;
+	iso.view = CTX_AT + 512;
+	iso.view_bytes = 6;
+	memcpy(isolated_cage + iso.view, packet, sizeof(packet));
+	view_load(way, "r6 = r1\n r0 = *(u8 *)skb[0]\n exit\n", 0x10, 0);
+	view_load(way, "r6 = r1\n r0 = *(u8 *)skb[5]\n exit\n", 0x15, 0);
+	view_load(way, "r6 = r1\n r0 = *(u16 *)skb[4]\n exit\n", 0x1415, 0);
+	view_load(way, "r6 = r1\n r0 = *(u32 *)skb[2]\n exit\n", 0x12131415, 0);
+	view_load(way, "r6 = r1\n r7 = 5\n r0 = *(u8 *)skb[r7 + 0]\n exit\n", 0x15, 0);
+	view_load(way, "r6 = r1\n r7 = 1\n r0 = *(u16 *)skb[r7 + 3]\n exit\n", 0x1415, 0);
+	view_load(way, "r6 = r1\n r7 = 3\n r0 = *(u32 *)skb[r7 - 1]\n exit\n", 0x12131415, 0);
+	/* One byte more is the host's, which answers with other bytes or knows that there are none. */
+	view_load(way, "r6 = r1\n r0 = *(u8 *)skb[6]\n exit\n", 0x34, 1);
+	view_load(way, "r6 = r1\n r0 = *(u16 *)skb[5]\n exit\n", 0x1234, 1);
+	view_load(way, "r6 = r1\n r0 = *(u32 *)skb[3]\n exit\n", 0x1234, 1);
+	view_load(way, "r6 = r1\n r0 = *(u32 *)skb[5]\n r0 = 1\n exit\n", 0, 1);
+	view_load(way, "r6 = r1\n r7 = 6\n r0 = *(u8 *)skb[r7 + 0]\n exit\n", 0x34, 1);
+	view_load(way, "r6 = r1\n r7 = 6\n r0 = *(u16 *)skb[r7 - 1]\n exit\n", 0x1234, 1);
+	/* Negative, also when the sum comes round: near the start of the packet as 32 bits, far behind it as more. */
+	view_load(way, "r6 = r1\n r0 = *(u8 *)skb[-4096]\n r0 = 1\n exit\n", 0, 1);
+	view_load(way, "r6 = r1\n r7 = -1\n r0 = *(u16 *)skb[r7 + 0]\n r0 = 1\n exit\n", 0, 1);
+	view_load(way, "r6 = r1\n r7 = -4\n r0 = *(u32 *)skb[r7 + 2]\n r0 = 1\n exit\n", 0, 1);
+	view_load(way, "r6 = r1\n r7 = 0x100000001 ll\n r0 = *(u8 *)skb[r7 + 0]\n exit\n", 0x11, 0);
+	iso.view_bytes = 0;
+	view_load(way, "r6 = r1\n r0 = *(u8 *)skb[0]\n exit\n", 0x34, 1);
+	CHECK(!iso.is_odd, "way %u: a call with an odd stack", way);
+}
+
 /* Whatever opt->tail returns, nothing is jumped to. */
 static void tails(u32 way)
 {
@@ -283,7 +327,7 @@ static void refusals(void)
 
 int main(void)
 {
-	static void (*const test[])(u32 way) = { plain, calls, packets, tails, faults, tail_entry, twice, checked };
+	static void (*const test[])(u32 way) = { plain, calls, packets, packet_views, tails, faults, tail_entry, twice, checked };
 	u64 seed;
 	u32 way, i;
 
