@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "gate.h"
+#include "view.h"
 
 /* What the core asks -------------------------------------------------------- */
 
@@ -77,6 +78,7 @@ int moat_gates_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->opt.call = (unsigned long)moat_gate_call;
 	d->opt.tail = (unsigned long)moat_gate_tail;
 	d->opt.packet = (unsigned long)moat_gate_packet;
+	d->opt.packet_view = d->view->packet;
 	d->opt.arg = d;
 	return err;
 }

@@ -7,9 +7,13 @@
  * reach behind such a comparison was copied.  A program that reaches further
  * finds its own slots there, or nothing.  Pages of packets hold other things
  * as well, so they are never mapped in a cage.
+ *
+ * Images load from the copy what LD_ABS and LD_IND ask for, as far as it goes
+ * (frame.packet, packet_bytes); moat_gate_packet() knows the rest.
  */
 #include <linux/skbuff.h>
 #include <net/xdp.h>
+#include <asm/unaligned.h>
 #include "view.h"
 
 int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf_verifier_env *env)
@@ -21,10 +25,35 @@ int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf
 	if (last >= MOAT_VIEW_PACKET_MAX)
 		return moat_refuse(env, -EOPNOTSUPP, "byte %u of the packet is out of its view's reach", last);
 	v->packet = kind;
+	v->packet_tell = true;
 	v->packet_bytes = last + 1;
 	/* An skb is written only behind the prologue that makes it this run's own, whatever the verifier says. */
 	v->packet_write = env->seen_direct_write && (kind == MOAT_PACKET_XDP || env->ops->gen_prologue);
 	return 0;
+}
+
+/* What an access of LD_ABS or LD_IND takes the view to hold: no more than that is copied for any of them. */
+#define LOADS_MAX	256
+/* How far LD_IND mostly adds: a header of IPv6, or of IPv4 with some options. */
+#define LOADS_ADD	40
+
+void moat_packet_plan_loads(struct moat_view *v, enum moat_packet_kind kind, const struct bpf_insn *insn, u32 len)
+{
+	u32 i, reach, most = 0;
+
+	for (i = 0; i < len; i++) {
+		if (BPF_CLASS(insn[i].code) != BPF_LD || (u32)insn[i].imm >= LOADS_MAX)
+			continue;
+		reach = insn[i].imm + bpf_size_to_bytes(BPF_SIZE(insn[i].code));
+		if (BPF_MODE(insn[i].code) == BPF_IND)
+			most = max(most, reach + LOADS_ADD);
+		else if (BPF_MODE(insn[i].code) == BPF_ABS)
+			most = max(most, reach);
+	}
+	if (!most)
+		return;
+	v->packet = kind;
+	v->packet_bytes = max(v->packet_bytes, most);
 }
 
 u32 moat_view_packet_bytes(const struct moat_domain *d)
@@ -86,19 +115,64 @@ static void tell(const struct moat_view *v, void *ctx, u32 data, u32 end, u32 me
 	}
 }
 
-void moat_packet_fill(struct moat_run *run)
+/* As memcpy(), which takes longer to begin than most of these take. */
+static __always_inline void fill_bytes(u8 *to, const u8 *from, u32 bytes)
+{
+	u32 i;
+
+	if (bytes < 8) {
+		for (i = 0; i < bytes; i++)
+			to[i] = from[i];
+		return;
+	}
+	if (bytes > 128) {
+		memcpy(to, from, bytes);
+		return;
+	}
+	for (i = 0; i < bytes - 8; i += 8)
+		put_unaligned(get_unaligned((const u64 *)(from + i)), (u64 *)(to + i));
+	put_unaligned(get_unaligned((const u64 *)(from + bytes - 8)), (u64 *)(to + bytes - 8));
+}
+
+/* Bytes [@at, @end) of the cage are the packet's; the first @meta are in front of what packet loads count from. */
+static __always_inline void set_view(struct moat_run *run, u32 at, u32 meta, u32 end, bool write)
+{
+	run->data = at;
+	run->data_end = end;
+	run->packet_writable = write;
+	run->frame.packet = at + meta;
+	run->frame.packet_bytes = end - (at + meta);
+}
+
+/* For LD_ABS and LD_IND alone, which most socket filters have: a part of what each run costs. */
+static void fill_loads(struct moat_run *run)
+{
+	const struct sk_buff *skb = run->ctx;
+	u32 first = first_byte(run), bytes = min(skb_headlen(skb), run->domain->view->packet_bytes);
+
+	fill_bytes(moat_host(first), skb->data, bytes);
+	set_view(run, first, 0, first + bytes, false);
+}
+
+static noinline void fill_told(struct moat_run *run)
 {
 	const struct moat_view *v = run->domain->view;
 	struct host_packet p = host_packet(v, run->ctx);
 	u32 first = first_byte(run), copied = min(p.bytes, v->packet_bytes);
 
-	memcpy(moat_host(first - p.meta), p.data - p.meta, p.meta + copied);
-	run->data = first - p.meta;
-	run->data_end = first + copied;
-	run->packet_writable = v->packet_write;
+	fill_bytes(moat_host(first - p.meta), p.data - p.meta, p.meta + copied);
+	set_view(run, first - p.meta, p.meta, first + copied, v->packet_write);
 	/* An end behind the last offset would be one in front of the first. */
 	tell(v, moat_run_ctx_view(run), first, first + min(p.bytes, U32_MAX - first),
 	     p.no_meta ? first + 1 : first - p.meta);
+}
+
+void moat_packet_fill(struct moat_run *run)
+{
+	if (run->domain->view->packet_tell)
+		fill_told(run);
+	else
+		fill_loads(run);
 }
 
 void moat_packet_flush(struct moat_run *run)

@@ -26,8 +26,9 @@ struct moat_view {
 	/* Others are copied: bytes [flat, flat_end). */
 	u32 flat, flat_end;
 
-	u8 packet;			/* enum moat_packet_kind; NONE unless the program asks where the packet is */
-	bool packet_write;		/* and it writes there */
+	u8 packet;			/* enum moat_packet_kind; NONE unless the program asks where the packet is, or loads from it */
+	bool packet_tell;		/* the context's view says where the packet is */
+	bool packet_write;		/* the program writes there */
 	bool meta;			/* it asks for the metadata in front of the packet, too */
 	u32 packet_bytes;		/* of the packet: what it can reach */
 };
@@ -38,6 +39,11 @@ struct moat_view {
 
 /* How much of the packet the program can reach.  0, or -EOPNOTSUPP (told to the log). */
 int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf_verifier_env *env);
+/*
+ * The same for LD_ABS and LD_IND, whose first bytes are loaded from the view; what is further on the host loads for
+ * them.  After moat_packet_plan(), of programs that may have such loads.
+ */
+void moat_packet_plan_loads(struct moat_view *v, enum moat_packet_kind kind, const struct bpf_insn *insn, u32 len);
 /* Copy the packet in; where it is, in run->data, data_end and in the view of the context. */
 void moat_packet_fill(struct moat_run *run);
 /* Copy back what was copied in, if the program writes packets. */

@@ -104,6 +104,8 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	if (!d->view)
 		return -ENOMEM;
 	err = t->flat_end ? plan_flat(d->view, t, env) : plan_fields(d->view, t, env);
+	if (t->packet == MOAT_PACKET_SKB)
+		moat_packet_plan_loads(d->view, t->packet, d->insn, d->len);
 	d->view_enters = d->view->prologue || d->view->load || d->view->flat_end || d->view->packet;
 	d->view_leaves = d->view->store || d->view->packet_write;
 	return err;

@@ -170,6 +170,26 @@ int rewrite(struct __sk_buff *skb)
 	return *(__u32 *)(data + ETH + 16) == new ? data[ETH + 10] : TC_ACT_SHOT;
 }
 
+/* LD_ABS sees what the program has written, what helpers have, and where they moved the data. */
+SEC("tc")
+int legacy_writes(struct __sk_buff *skb)
+{
+	__u8 *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, byte = 0x5a;
+	__u64 seen = load_byte(skb, 8);
+
+	if (data + ETH + 20 > end)
+		return TC_ACT_UNSPEC;
+	data[8] = 0xc3;
+	seen = seen * 31 + load_byte(skb, 8);
+	bpf_skb_store_bytes(skb, 9, &byte, 1, 0);
+	seen = seen * 31 + load_half(skb, 8);
+	if (bpf_skb_vlan_push(skb, bpf_htons(0x8100), 7) || bpf_skb_vlan_push(skb, bpf_htons(0x8100), 9))
+		return TC_ACT_SHOT;
+	seen = seen * 31 + load_word(skb, 12);
+	sum += seen;
+	return seen + load_word(skb, 64);
+}
+
 SEC("tc")
 int grow(struct __sk_buff *skb)
 {

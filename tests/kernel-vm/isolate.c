@@ -139,7 +139,7 @@ static void compare(const char *mode, const char *const *names)
 }
 
 static const char *const programs[][MAX_PROGRAMS] = {
-	{ "count_bytes" }, { "count_flows" }, { "legacy" }, { "fields" }, { "swap" }, { "tag" }, { "rewrite" }, { "grow" },
+	{ "count_bytes" }, { "count_flows" }, { "legacy" }, { "legacy_writes" }, { "fields" }, { "swap" }, { "tag" }, { "rewrite" }, { "grow" },
 	{ "functions" }, { "callbacks" }, { "widths" }, { "first", "second", "third" }, { "again" }, { "arguments" },
 };
 
@@ -245,6 +245,7 @@ int main(int argc, char **argv)
 	isolate_refusals(mode);
 	isolate_faults(mode);
 	isolate_among_others(mode);
+	isolate_packet_loads(mode);
 	load_and_unload(mode);
 	sys_write("net/core/bpf_moat", was);
 	return check_done();

@@ -30,6 +30,8 @@ void isolate_faults(const char *mode);
 void isolate_fault_ways(const char *mode);
 /* Programs that reserve records of ring buffers. */
 void isolate_ring(const char *mode);
+/* LD_ABS and LD_IND. */
+void isolate_packet_loads(const char *mode);
 /* Programs that are refused. */
 void isolate_refusals(const char *mode);
 

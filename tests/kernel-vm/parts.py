@@ -13,7 +13,7 @@ machine. Of 12 runs the one with the fewest counts, as no interrupt came into th
 - *image*: the program's own code, translated; array lookups and the number of the CPU are done in it without a call.
 - *entry*: the stub in front of the image, and `moat_domain_run()`: slot, frame, registers.
 - *views*: the context's fields and the packet's bytes, copied in and back.
-- *gates*: audit of helper calls' arguments, and loads from the packet (`LD_ABS`), which are calls here and code in `none`.
+- *gates*: audit of helper calls' arguments, and loads from the packet (`LD_ABS`) behind what was copied of it.
 - *helpers*: what the kernel's helpers execute themselves.
 - *more*: all of a run, minus *none*; *without views*: the same, minus *views*.
 """
