@@ -11,7 +11,7 @@
  */
 #include "gate.h"
 
-__noreturn static void miss(struct moat_call *c, u32 arg, const char *why)
+void moat_gate_miss(struct moat_call *c, u32 arg, const char *why)
 {
 	struct moat_fault_info fault = {
 		.kind = MOAT_FAULT_AUDIT, .arg = arg + 1, .pc = c->gate->pc, .value = c->in[arg], .why = why,
@@ -69,7 +69,7 @@ static u64 memory(struct moat_call *c, const struct moat_check *check)
 	if (check->what.nullable && !at && (check->what.size != MOAT_SIZE_NEXT || !bytes))
 		return 0;
 	if (!in_region(c->run, check, at, bytes))
-		miss(c, check->arg, check->what.region != MOAT_REGION_ANY ? "not in the memory where it was proved to be" :
+		moat_gate_miss(c, check->arg, check->what.region != MOAT_REGION_ANY ? "not in the memory where it was proved to be" :
 		     check->what.rights & MOAT_WRITE ? "not writable memory of this program" :
 		     "not readable memory of this program");
 	return (unsigned long)moat_host(at);
@@ -79,11 +79,10 @@ static u64 memory(struct moat_call *c, const struct moat_check *check)
 
 static u64 number(struct moat_call *c, const struct moat_check *check)
 {
-	const struct moat_arg_audit *a = &check->what;
 	u64 v = c->in[check->arg];
 
-	if (v - a->min > a->span || (v & a->mask) != a->value)
-		miss(c, check->arg, "a number that it was not proved to be, or that the helper does not take");
+	if (!moat_number_passes(&check->what, v))
+		moat_gate_miss(c, check->arg, MOAT_NUMBER_MISSES);
 	return v;
 }
 
@@ -93,11 +92,11 @@ static u64 map(struct moat_call *c, const struct moat_check *check)
 	const char *why = m ? moat_proto_misfit(c->gate->proto, m) : "not a map of this program";
 
 	if (why)
-		miss(c, check->arg, why);
+		moat_gate_miss(c, check->arg, why);
 	return (unsigned long)m;
 }
 
-static const struct moat_callback *find_callback(const struct moat_domain *d, u64 handle)
+const struct moat_callback *moat_callback_at(const struct moat_domain *d, u64 handle)
 {
 	u32 i;
 
@@ -112,7 +111,7 @@ static u64 record(struct moat_call *c, const struct moat_check *check)
 	struct moat_issued *issued = moat_issued_at(c->run, c->in[check->arg], check->ring);
 
 	if (!issued)
-		miss(c, check->arg, "not a record that this run holds");
+		moat_gate_miss(c, check->arg, "not a record that this run holds");
 	return (unsigned long)issued;
 }
 
@@ -128,57 +127,47 @@ static u64 examine(struct moat_call *c, const struct moat_check *check)
 	case MOAT_AUDIT_RECORD:
 		return record(c, check);
 	case MOAT_AUDIT_CALLBACK:
-		if (!find_callback(c->run->domain, c->in[check->arg]))
-			miss(c, check->arg, "not a callback of this program");
+		if (!moat_callback_at(c->run->domain, c->in[check->arg]))
+			moat_gate_miss(c, check->arg, "not a callback of this program");
 		return c->in[check->arg];
 	default:
-		miss(c, check->arg, "an argument of unknown kind");
+		moat_gate_miss(c, check->arg, "an argument of unknown kind");
 	}
 }
 
 void moat_gate_pass(struct moat_call *c)
 {
 	const struct moat_site_gate *g = c->gate;
-	u64 top = (unsigned long)moat_host(c->run->slot + MOAT_STACK_BYTES);
 	u32 i;
 
-	memset(c->out, 0, sizeof(c->out));
-	for (i = 0; i < g->nr_arg; i++) {
-		const struct moat_source *s = &g->source[i];
-
-		c->out[i] = s->add + (c->in[i] & s->reg) + (top & s->top) + ((unsigned long)c->run->ctx & s->ctx);
-	}
+	for (i = 0; i < MOAT_MAX_ARGS; i++)
+		c->out[i] = moat_call_form(c, i);
 	for (i = 0; i < g->nr_check; i++)
 		c->out[g->check[i].arg] = examine(c, &g->check[i]);
 }
 
 /* Copies ------------------------------------------------------------------ */
 
+/* The argument that is the map of the key. */
 static const struct bpf_map *map_of_key(const struct moat_call *c)
 {
-	const struct bpf_map *m = NULL;
-	u32 i;
-
-	for (i = 0; i < c->gate->key; i++)
-		if (c->gate->proto->h.arg[i].kind == MOAT_ARG_MAP)
-			m = (void *)c->out[i];
-	return m;
+	return (void *)c->out[c->gate->key_map];
 }
 
 /*
  * An array's index must be the one that was compared with its length: keys as
  * short as that are looked at once.  A trie's key begins with its length.
  */
-static void copy_key(struct moat_call *c)
+void moat_gate_copy_key(struct moat_call *c)
 {
 	const struct bpf_map *m = map_of_key(c);
-	u32 key = c->gate->key;
+	u64 *key = &c->out[c->gate->key];
 
 	if (m->key_size <= sizeof(c->key)) {
-		memcpy(&c->key, (void *)c->out[key], m->key_size);
-		c->out[key] = (unsigned long)&c->key;
+		memcpy(&c->key, (void *)*key, m->key_size);
+		*key = (unsigned long)&c->key;
 	} else if (m->map_type == BPF_MAP_TYPE_LPM_TRIE) {
-		c->copied |= 1 << key;
+		c->copied |= 1 << c->gate->key;
 	}
 }
 
@@ -206,100 +195,23 @@ static u8 *copy_argument(struct moat_call *c, u32 i, u8 *room, u8 *end)
 	else if (i == c->gate->key)
 		bytes = map_of_key(c)->key_size;
 	if (bytes > end - room)
-		miss(c, i, "more bytes than a gate copies");
+		moat_gate_miss(c, i, "more bytes than a gate copies");
 	memcpy(room, (void *)c->out[i], bytes);
 	if (text) {
 		bytes = strnlen(room, bytes) + 1;
 		if (bytes > end - room || room[bytes - 1])
-			miss(c, i, "a string that does not end, or that is longer than a gate copies");
+			moat_gate_miss(c, i, "a string that does not end, or that is longer than a gate copies");
 	}
 	c->out[i] = (unsigned long)room;
 	return room + ALIGN(bytes, 8);
 }
 
-/* Calls ------------------------------------------------------------------- */
-
-/* bpf_loop(): the kernel's own would call what the program names. */
-u64 __nocfi moat_gate_loop(struct moat_call *c)
+void moat_gate_copy(struct moat_call *c, u8 *room)
 {
-	u64 (*entry)(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4);
-	const struct moat_callback *callback = find_callback(c->run->domain, c->out[1]);
-	u32 i, n = c->out[0];
-	u64 ret = 0;
-
-	if (!callback)
-		miss(c, 1, "not a callback of this program");
-	if (c->out[3])
-		return -EINVAL;
-	if (n > BPF_MAX_LOOPS)
-		return -E2BIG;
-	/* A handle is a plain number: a callback can name itself, and the kernel's stack would end. */
-	if (c->run->callbacks == MOAT_MAX_FRAMES)
-		miss(c, 1, "a callback in a callback in a callback, too often");
-	c->run->callbacks++;
-	entry = (void *)(c->run->domain->image + callback->entry);
-	for (i = 0; i < n && !ret; i++)
-		ret = entry(i, c->out[2], 0, &c->run->frame, 0);
-	c->run->callbacks--;
-	return i;
-}
-
-/* What the program gets to see.  An address in the heap is what was asked for; nothing else may get out as one. */
-static u64 result(struct moat_call *c, u64 ret)
-{
-	const struct moat_proto *p = c->gate->proto;
-
-	if (p->no_result || !ret)
-		return 0;
-	if (!p->returns_value)
-		return ret;
-	if (WARN_ON_ONCE(ret - moat_heap_base > U32_MAX))
-		miss(c, 0, "a map whose value is not where programs reach it");
-	return (u32)ret;
-}
-
-static u64 finish(struct moat_call *c)
-{
-	const struct moat_proto *p = c->gate->proto;
-	u64 ret;
-
-	if (p->own)
-		return p->own(c);
-	if (p->context)
-		moat_view_before_call(c->run);
-	ret = p->fn(c->out[0], c->out[1], c->out[2], c->out[3], c->out[4]);
-	if (c->gate->refills)
-		moat_view_after_call(c->run, p->moves);
-	return result(c, ret);
-}
-
-static noinline u64 finish_with_copies(struct moat_call *c)
-{
-	u8 room[MOAT_COPY_BYTES] __aligned(8), *at = room;
+	u8 *end = room + MOAT_COPY_BYTES;
 	u32 i;
 
 	for (i = 0; i < MOAT_MAX_ARGS; i++)
 		if (c->copied & 1 << i && c->out[i])
-			at = copy_argument(c, i, at, room + sizeof(room));
-	return finish(c);
-}
-
-u64 moat_gate_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
-{
-	struct moat_run *run = container_of(f, struct moat_run, frame);
-	/* What is not set here is set by moat_gate_pass() and copy_key(), before it is read. */
-	struct moat_call c __uninitialized;
-
-	c.run = run;
-	c.gate = &run->domain->gate[site];
-	c.in[0] = r1;
-	c.in[1] = r2;
-	c.in[2] = r3;
-	c.in[3] = r4;
-	c.in[4] = r5;
-	moat_gate_pass(&c);
-	c.copied = c.gate->copied;
-	if (c.gate->key >= 0)
-		copy_key(&c);
-	return c.copied ? finish_with_copies(&c) : finish(&c);
+			room = copy_argument(c, i, room, end);
 }

@@ -255,6 +255,8 @@ void moat_view_before_call(struct moat_run *run);
 void moat_view_after_call(struct moat_run *run, bool moves);
 /* After these helpers, which only look, moat_view_after_call() may be left out. */
 bool moat_view_only_read(s32 helper);
+/* These, moreover, look at nothing but the packet's bytes. */
+bool moat_view_packet_only(s32 helper);
 
 /* Asks the verifier's log and gives @err: why a program cannot be isolated. */
 __printf(3, 4) int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...);

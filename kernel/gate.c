@@ -102,84 +102,6 @@ static const struct moat_call_audit *record_at(const struct moat_audit *a, u32 p
 	return NULL;
 }
 
-/* Is there anything to look at in what the program passes? */
-static bool is_checked(const struct moat_arg_audit *a)
-{
-	return a->kind > MOAT_AUDIT_DATA && !moat_audit_takes_all(a);
-}
-
-static void add_check(struct moat_site_gate *g, struct moat_check *c, const struct moat_domain *d,
-		      const struct moat_call_audit *r, u32 i)
-{
-	const struct bpf_map *m;
-	u32 k;
-
-	*c = (struct moat_check) { .what = r->arg[i], .arg = i };
-	if (c->what.region == MOAT_REGION_MAP) {
-		m = moat_map_at(d, c->what.ref);
-		c->ring = m && m->map_type == BPF_MAP_TYPE_RINGBUF ? m : NULL;
-		c->start = m && m->moat ? m->moat->start : 0;
-		c->length = m && m->moat ? m->moat->bytes : 0;
-		if (m && c->what.rights & MOAT_WRITE && m->map_flags & BPF_F_RDONLY_PROG)
-			c->start = c->length = 0;
-	}
-	for (k = 0; k < i; k++)
-		if (g->proto->h.arg[k].kind == MOAT_ARG_MAP)
-			c->map = k;
-	g->nr_check++;
-}
-
-/* What the argument is made of, if it is not made by its check. */
-static void make_source(struct moat_source *s, const struct moat_domain *d, const struct moat_arg_audit *a)
-{
-	switch (a->kind) {
-	case MOAT_AUDIT_CONST:
-		s->add = a->min;
-		break;
-	case MOAT_AUDIT_CONTEXT:
-		s->ctx = ~0ull;
-		break;
-	case MOAT_AUDIT_MAP:
-		s->add = (unsigned long)moat_map_at(d, a->ref);
-		break;
-	case MOAT_AUDIT_FRAME:
-		s->add = a->min;
-		s->top = ~0ull;
-		break;
-	case MOAT_AUDIT_DATA:
-		s->add = (unsigned long)moat_host(moat_map_at(d, a->ref)->moat->start + a->min);
-		break;
-	case MOAT_AUDIT_NUMBER:
-		s->reg = ~0ull;
-		break;
-	}
-}
-
-static void make_gate(struct moat_site_gate *g, struct moat_check *check, const struct moat_domain *d,
-		      const struct moat_call_audit *r)
-{
-	u32 i;
-
-	g->proto = moat_proto_of(d, r->helper);
-	g->pc = r->pc;
-	g->check = check;
-	g->key = -1;
-	g->copied = g->proto->copied | g->proto->text;
-	g->refills = g->proto->context && !moat_view_only_read(r->helper);
-	for (i = 0; i < MOAT_MAX_ARGS; i++) {
-		make_source(&g->source[i], d, &r->arg[i]);
-		if (g->proto->h.arg[i].kind != MOAT_ARG_NONE)
-			g->nr_arg = i + 1;
-		if (g->proto->h.arg[i].kind == MOAT_ARG_MAP_KEY)
-			g->key = i;
-		/* Sizes come with their memory, and before it. */
-		if (moat_proto_sized(&g->proto->h, i) && is_checked(&r->arg[i + 1]))
-			add_check(g, check + g->nr_check, d, r, i + 1);
-		if (is_checked(&r->arg[i]) && !(i && moat_proto_sized(&g->proto->h, i - 1)))
-			add_check(g, check + g->nr_check, d, r, i);
-	}
-}
-
 static int make_callbacks(struct moat_domain *d)
 {
 	struct moat_audit *a = d->audit;
@@ -202,7 +124,7 @@ static u32 count_checks(const struct moat_domain *d)
 
 	for (i = 0; i < d->audit->nr_record; i++)
 		for (k = 0; k < MOAT_MAX_ARGS; k++)
-			n += is_checked(&d->audit->record[i].arg[k]);
+			n += moat_site_checks(&d->audit->record[i].arg[k]);
 	return n;
 }
 
@@ -225,7 +147,7 @@ int moat_gates_make(struct moat_domain *d)
 		/* Each call has its record, and one site: a gate without a prototype would let nothing through. */
 		if (WARN_ON_ONCE(!r || r->helper != d->jit.site[i].helper))
 			return -EFAULT;
-		make_gate(&d->gate[i], check, d, r);
+		moat_site_make(&d->gate[i], check, d, r);
 		check += d->gate[i].nr_check;
 	}
 	kvfree(a->record);

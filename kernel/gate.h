@@ -40,13 +40,25 @@ struct moat_audit {
 	u32 nr_callback;
 };
 
-/*
- * What an argument is made of before the checks: a constant, and as the masks
- * let them the program's register, the host's address of the top of the stack,
- * and the host's context.
- */
+/* What an argument is made of before the checks: a constant added to one of these. */
+enum moat_from {
+	MOAT_FROM_R1,	/* the program's registers, up to R5 */
+	MOAT_FROM_NOTHING = MOAT_MAX_ARGS,
+	MOAT_FROM_TOP,	/* the host's address of the top of the stack */
+	MOAT_FROM_CONTEXT,	/* the host's context */
+	MOAT_NR_FROM,
+};
+
 struct moat_source {
-	u64 add, reg, top, ctx;
+	u64 add;
+	u64 from;	/* enum moat_from */
+};
+
+/* How much a gate has to do.  All others do what is needed for any site. */
+enum moat_gate_way {
+	MOAT_WAY_ALL,
+	MOAT_WAY_FORM,		/* arguments are supplied, or numbers: no memory is looked at, copied or filled again */
+	MOAT_WAY_DIRECT,	/* there are none */
 };
 
 /* The program's own value is looked at. */
@@ -58,18 +70,32 @@ struct moat_check {
 	u8 map;			/* size KEY, VALUE: the argument that is the map */
 };
 
+static inline bool moat_number_passes(const struct moat_arg_audit *a, u64 v)
+{
+	return v - a->min <= a->span && (v & a->mask) == a->value;
+}
+
 /* The gate of one call. */
 struct moat_site_gate {
-	const struct moat_proto *proto;	/* NULL: a packet load, which has none */
+	moat_helper_fn *fn;		/* of a packet load: NULL */
+	u8 way;			/* enum moat_gate_way */
+	bool no_result, returns_value;	/* as in @proto */
+	bool flushes;		/* what the program left in the views is written back before it */
+	bool refills;		/* what programs see of the context or packet may be another after it */
+	s8 key, key_map;	/* argument that is a key which must not change any more, or -1; and its map */
+	u8 copied;		/* arguments that are copied, with @text */
+	u8 nr_check;
+	u32 pc;
 	struct moat_source source[MOAT_MAX_ARGS];
 	const struct moat_check *check;	/* sizes before their memory */
-	u32 pc;
-	u8 nr_check;
-	u8 nr_arg;		/* that the helper takes, or is given nothing in */
-	bool refills;		/* what programs see of the context or packet may be another after it */
-	s8 key;			/* argument that is a map's key, or -1 */
-	u8 copied;		/* arguments that are copied, with @text */
+	const struct moat_proto *proto;	/* of a packet load: NULL */
 };
+
+/* site.c: is there anything to look at in what the program passes? */
+bool moat_site_checks(const struct moat_arg_audit *a);
+/* Make @g, with room for its checks at @check. */
+void moat_site_make(struct moat_site_gate *g, struct moat_check *check, const struct moat_domain *d,
+		    const struct moat_call_audit *r);
 
 /* policy.c: why the program may not call helper @id at all; @fn: its prototype, or NULL.  NULL: it may. */
 const char *moat_helper_refusal(const struct bpf_verifier_env *env, const struct bpf_func_proto *fn, s32 id);
@@ -98,18 +124,51 @@ static inline struct bpf_map *moat_map_at(const struct moat_domain *d, u64 handl
 /* records.c: audit records of all calls of the program, whose instructions are @insn decoded, into d->audit. */
 int moat_records_make(struct moat_domain *d, struct bpf_verifier_env *env, struct moat_op *op);
 
-/* audit.c: all arguments of @g's call, audited: what the helper gets.  Does not return if one misses. */
+/* One call, with a gate of its own. */
 struct moat_call {
 	struct moat_run *run;
 	const struct moat_site_gate *gate;
-	u64 in[MOAT_MAX_ARGS], out[MOAT_MAX_ARGS];
+	u64 in[MOAT_NR_FROM];	/* by enum moat_from */
+	u64 out[MOAT_MAX_ARGS];	/* what the helper gets */
 	u64 key;		/* where a short key is copied to */
 	u8 copied;		/* the gate's, and a long key that must not change */
 };
+
+/* The start of each: all but @out and @key, which are set before they are read. */
+static __always_inline void moat_call_start(struct moat_call *c, struct moat_run *run, const struct moat_site_gate *g,
+					    u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
+{
+	c->run = run;
+	c->gate = g;
+	c->in[0] = r1;
+	c->in[1] = r2;
+	c->in[2] = r3;
+	c->in[3] = r4;
+	c->in[4] = r5;
+	c->in[MOAT_FROM_NOTHING] = 0;
+	c->in[MOAT_FROM_TOP] = (unsigned long)moat_host(run->slot + MOAT_STACK_BYTES);
+	c->in[MOAT_FROM_CONTEXT] = (unsigned long)run->ctx;
+}
+
+static __always_inline u64 moat_call_form(const struct moat_call *c, u32 arg)
+{
+	const struct moat_source *s = &c->gate->source[arg];
+
+	return s->add + c->in[s->from];
+}
+
+/* audit.c: all arguments, audited.  Does not return if one misses. */
 void moat_gate_pass(struct moat_call *c);
+/* After that, what must not change any more: a key; arguments, into @room of MOAT_COPY_BYTES, 8-byte aligned. */
+void moat_gate_copy_key(struct moat_call *c);
+void moat_gate_copy(struct moat_call *c, u8 *room);
+#define MOAT_NUMBER_MISSES	"a number that it was not proved to be, or that the helper does not take"
+__noreturn void moat_gate_miss(struct moat_call *c, u32 arg, const char *why);
+/* The callback that the program names, or NULL. */
+const struct moat_callback *moat_callback_at(const struct moat_domain *d, u64 handle);
 
 /* The isolated forms of some helpers: what a call of them does. */
-u64 moat_gate_loop(struct moat_call *c);	/* audit.c */
+u64 moat_gate_loop(struct moat_call *c);	/* call.c */
 u64 moat_gate_reserve(struct moat_call *c);	/* issued.c: records of ring buffers */
 u64 moat_gate_release(struct moat_call *c);	/* submit or discard; argument 1 is the struct moat_issued */
 

@@ -25,11 +25,12 @@ static bool compatible(const struct moat_domain *from, const struct bpf_prog *pr
 u64 moat_gate_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
 {
 	struct moat_run *run = container_of(f, struct moat_run, frame);
-	struct moat_call c = { .run = run, .gate = &run->domain->gate[site], .in = { r1, r2, r3, r4, r5 } };
+	struct moat_call c __uninitialized;
 	struct bpf_array *array;
 	struct bpf_prog *prog;
 	u32 index;
 
+	moat_call_start(&c, run, &run->domain->gate[site], r1, r2, r3, r4, r5);
 	moat_gate_pass(&c);
 	array = container_of((struct bpf_map *)c.out[1], struct bpf_array, map);
 	index = c.out[2];

@@ -179,13 +179,24 @@ void moat_view_before_call(struct moat_run *run)
 	flush(run);
 }
 
-bool moat_view_only_read(s32 helper)
+bool moat_view_packet_only(s32 helper)
 {
 	switch (helper) {
 	case BPF_FUNC_skb_load_bytes:
 	case BPF_FUNC_skb_load_bytes_relative:
 	case BPF_FUNC_xdp_load_bytes:
 	case BPF_FUNC_xdp_get_buff_len:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool moat_view_only_read(s32 helper)
+{
+	if (moat_view_packet_only(helper))
+		return true;
+	switch (helper) {
 	case BPF_FUNC_perf_event_output:
 	case BPF_FUNC_get_stackid:
 	case BPF_FUNC_get_stack:

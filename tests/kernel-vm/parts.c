@@ -91,6 +91,7 @@ static const struct rule {
 	{ "moat_proto_", true, PART_GATES },
 	{ "finish", true, PART_GATES },
 	{ "copy_", true, PART_GATES },
+	{ "call_", true, PART_GATES },
 	{ "moat_issued_", true, PART_GATES },
 	{ "moat_view_", true, PART_VIEWS },
 	{ "moat_packet_", true, PART_VIEWS },

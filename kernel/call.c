@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Helper calls of isolated programs: what images call.
+ *
+ * What a site needs is known when its gate is made (gate.c), so that a call
+ * does no more than that: many take only what the host supplies anyway.
+ */
+#include "gate.h"
+
+/* bpf_loop(): the kernel's own would call what the program names. */
+u64 __nocfi moat_gate_loop(struct moat_call *c)
+{
+	u64 (*entry)(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4);
+	const struct moat_callback *callback = moat_callback_at(c->run->domain, c->out[1]);
+	u32 i, n = c->out[0];
+	u64 ret = 0;
+
+	if (!callback)
+		moat_gate_miss(c, 1, "not a callback of this program");
+	if (c->out[3])
+		return -EINVAL;
+	if (n > BPF_MAX_LOOPS)
+		return -E2BIG;
+	/* A handle is a plain number: a callback can name itself, and the kernel's stack would end. */
+	if (c->run->callbacks == MOAT_MAX_FRAMES)
+		moat_gate_miss(c, 1, "a callback in a callback in a callback, too often");
+	c->run->callbacks++;
+	entry = (void *)(c->run->domain->image + callback->entry);
+	for (i = 0; i < n && !ret; i++)
+		ret = entry(i, c->out[2], 0, &c->run->frame, 0);
+	c->run->callbacks--;
+	return i;
+}
+
+/* What the program gets to see.  An address in the heap is what was asked for; nothing else may get out as one. */
+static __always_inline u64 result(struct moat_call *c, u64 ret)
+{
+	if (!c->gate->returns_value)
+		return c->gate->no_result ? 0 : ret;
+	if (!ret)
+		return 0;
+	if (WARN_ON_ONCE(ret - moat_heap_base > U32_MAX))
+		moat_gate_miss(c, 0, "a map whose value is not where programs reach it");
+	return (u32)ret;
+}
+
+static u64 finish(struct moat_call *c)
+{
+	const struct moat_site_gate *g = c->gate;
+	u64 ret;
+
+	if (g->proto->own)
+		return g->proto->own(c);
+	if (g->flushes)
+		moat_view_before_call(c->run);
+	ret = g->fn(c->out[0], c->out[1], c->out[2], c->out[3], c->out[4]);
+	if (g->refills)
+		moat_view_after_call(c->run, g->proto->moves);
+	return result(c, ret);
+}
+
+static noinline u64 finish_with_copies(struct moat_call *c)
+{
+	u8 room[MOAT_COPY_BYTES] __aligned(8);
+
+	moat_gate_copy(c, room);
+	return finish(c);
+}
+
+static noinline u64 call_audited(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_run *run,
+				 const struct moat_site_gate *g)
+{
+	struct moat_call c __uninitialized;
+
+	moat_call_start(&c, run, g, r1, r2, r3, r4, r5);
+	moat_gate_pass(&c);
+	c.copied = g->copied;
+	if (g->key >= 0)
+		moat_gate_copy_key(&c);
+	return c.copied ? finish_with_copies(&c) : finish(&c);
+}
+
+/* Each argument is one that the host supplies, or a number. */
+static noinline u64 call_formed(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_run *run,
+				const struct moat_site_gate *g)
+{
+	struct moat_call c __uninitialized;
+
+	u32 i;
+
+	moat_call_start(&c, run, g, r1, r2, r3, r4, r5);
+	for (i = 0; i < g->nr_check; i++)
+		if (!moat_number_passes(&g->check[i].what, c.in[g->check[i].arg]))
+			moat_gate_miss(&c, g->check[i].arg, MOAT_NUMBER_MISSES);
+	return result(&c, g->fn(moat_call_form(&c, 0), moat_call_form(&c, 1), moat_call_form(&c, 2),
+				moat_call_form(&c, 3), moat_call_form(&c, 4)));
+}
+
+u64 moat_gate_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)
+{
+	struct moat_run *run = container_of(f, struct moat_run, frame);
+	const struct moat_site_gate *g = &run->domain->gate[site];
+
+	if (g->way == MOAT_WAY_FORM)
+		return call_formed(r1, r2, r3, r4, r5, run, g);
+	if (g->way == MOAT_WAY_DIRECT)
+		return g->fn(0, 0, 0, 0, 0);
+	return call_audited(r1, r2, r3, r4, r5, run, g);
+}
