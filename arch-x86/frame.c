@@ -16,11 +16,13 @@ static bool uses_r12(const struct moat *jit)
 /*
  * Callee-saved registers that must come back as they were.  A local function
  * saves what it writes, but where registers are cleared on entry (so that it
- * cannot read the host's), those of all functions are.
+ * cannot read the host's), those of all functions are.  What a run that is
+ * ended in a call of the host finds there is all that its caller has.
  */
 static u32 saved(const struct moat *jit, u8 out[6])
 {
-	u16 regs = jit->opt->mode == MOAT_MODE_NONE ? jit->func[0].regs : jit->regs;
+	bool all = jit->may_end && jit->cur->start == 0;
+	u16 regs = all ? ~0 : jit->opt->mode == MOAT_MODE_NONE ? jit->func[0].regs : jit->regs;
 	u32 r, n = 0;
 
 	if (jit->uses_frame)
@@ -28,7 +30,7 @@ static u32 saved(const struct moat *jit, u8 out[6])
 	for (r = BPF_REG_6; r <= BPF_REG_9; r++)
 		if (regs & 1 << r)
 			out[n++] = x64_of_bpf[r];
-	if (uses_r12(jit))
+	if (all || uses_r12(jit))
 		out[n++] = X64_R12;
 	return n;
 }
@@ -94,6 +96,10 @@ static void enter_image(struct moat *jit, enum x64_reg frame, u32 args, u32 pc)
 		x64_endbr64(b);
 	for (i = 0; i < n; i++)
 		x64_push(b, regs[i]);
+	if (jit->cur->start == 0) {
+		memcpy(jit->saved, regs, n);
+		jit->nr_saved = n;
+	}
 	if (bytes)
 		x64_alu_imm(b, 5, X64_64, x64_r(X64_RSP), bytes);
 	if (jit->calls)

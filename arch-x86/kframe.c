@@ -152,17 +152,92 @@ void x64_kernel_epilogue(struct moat *jit)
 	moat_mark(jit, MOAT_MARK_EPILOGUE, start);
 }
 
+static void leave_stub(struct moat *jit)
+{
+	x64_leave_frame(&jit->buf);
+	x64_return(jit);
+}
+
+/* This CPU's run to RDX and the context in it, unless that run is taken: the branch for then.  One instruction takes it. */
+static u32 take_run(struct moat *jit)
+{
+	const struct moat_kernel *k = jit->opt->kernel;
+	struct moat_buf *b = &jit->buf;
+	u32 taken;
+
+	if (!fits_unsigned(k->cpu_offset, 31))
+		moat_fail(b, -ERANGE);
+	x64_mov_imm64(b, X64_RDX, k->slot);
+	x64_mov_imm(b, X64_RAX, 0);
+	x64_ins(b, X64_CMPXCHG_RM_R, X64_64, X64_RBP, x64_at_cpu(X64_RDX, offsetof(struct moat_stub_run, host_sp)));
+	taken = x64_jcc_forward(b, X64_NE);
+	x64_ins(b, X64_ADD_R_RM, X64_64, X64_RDX, x64_at_cpu_fixed(k->cpu_offset));
+	x64_ins(b, X64_MOV_RM_R, X64_64, X64_RDI, x64_at(X64_RDX, offsetof(struct moat_stub_run, ctx)));
+	return taken;
+}
+
+/* Behind the image: R0 stays in RAX. */
+static void call_leave(struct moat *jit)
+{
+	const struct moat_kernel *k = jit->opt->kernel;
+	struct moat_buf *b = &jit->buf;
+
+	if (!k->leave)
+		return;
+	x64_mov(b, X64_64, X64_RDI, X64_RAX);
+	x64_mov_imm64(b, X64_RSI, k->slot);
+	x64_ins(b, X64_ADD_R_RM, X64_64, X64_RSI, x64_at_cpu_fixed(k->cpu_offset));
+	x64_call(b, k->leave, false);
+}
+
+static void give_run(struct moat *jit)
+{
+	struct moat_buf *b = &jit->buf;
+
+	x64_mov_imm64(b, X64_RDX, jit->opt->kernel->slot);
+	x64_ins(b, X64_MOV_RM_I, X64_64, 0, x64_at_cpu(X64_RDX, offsetof(struct moat_stub_run, host_sp)));
+	moat_put(b, 0, 4);
+}
+
+/* Falls through to where the run is taken by somebody else.  Returns where the distance to the image is to be put. */
+static u32 run_here(struct moat *jit)
+{
+	const struct moat_kernel *k = jit->opt->kernel;
+	struct moat_buf *b = &jit->buf;
+	u32 taken = take_run(jit), stopped = 0, entry;
+
+	if (k->enter) {
+		x64_mov(b, X64_64, X64_RDI, X64_RDX);
+		x64_call(b, k->enter, false);
+		x64_ins(b, X64_TEST_RM_R, X64_64, X64_RDX, x64_r(X64_RDX));
+		stopped = x64_jcc_forward(b, X64_E);
+	}
+	x64_ins(b, X64_MOV_R_RM, X64_32, X64_RDI, x64_at(X64_RDX, offsetof(struct moat_stub_run, r1)));
+	entry = b->len + 1;
+	moat_put(b, 0xe8, 5);
+	call_leave(jit);
+	if (k->enter)
+		x64_label(b, stopped);
+	give_run(jit);
+	leave_stub(jit);
+	x64_label(b, taken);
+	return entry;
+}
+
 /* The context stays in RDI, its first argument; who comes by a tail call has counted for nothing. */
 void x64_stub(struct moat *jit)
 {
 	const struct moat_kernel *k = jit->opt->kernel;
 	struct moat_buf *b = &jit->buf;
-	u32 start = b->len;
+	u32 start = b->len, entry = 0;
 
 	begin(jit);
+	if (k->slot)
+		entry = run_here(jit);
 	x64_mov_imm64(b, X64_RSI, k->domain);
 	x64_call(b, k->run, false);
-	x64_leave_frame(b);
-	x64_return(jit);
+	leave_stub(jit);
+	if (k->slot)
+		moat_patch(b, entry, b->len - (entry + 4), 4);
 	moat_mark(jit, MOAT_MARK_STUB, start);
 }

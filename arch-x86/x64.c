@@ -36,7 +36,7 @@ static u8 index_of(struct x64_rm rm)
 
 static u8 rex_byte(enum x64_op op, enum x64_size size, u8 reg, struct x64_rm rm)
 {
-	u8 base = rm.rip ? 0 : rm.base;
+	u8 base = rm.rip || rm.absolute ? 0 : rm.base;
 	u8 rex = (size == X64_64) << 3 | (reg >> 3) << 2 | (index_of(rm) >> 3) << 1 | base >> 3;
 	bool store = (op & 0xff) == 0x88 || (op & 0xff) == 0x86;
 
@@ -57,6 +57,12 @@ static void put_rm(struct moat_buf *b, u8 reg, struct x64_rm rm)
 	}
 	if (rm.rip) {
 		moat_put(b, MOD_DISP0 | (reg & 7) << 3 | BASE_NO_DISP0, 1);
+		moat_put(b, rm.disp, 4);
+		return;
+	}
+	if (rm.absolute) {
+		moat_put(b, MOD_DISP0 | (reg & 7) << 3 | RM_SIB, 1);
+		moat_put(b, INDEX_NONE << 3 | BASE_NO_DISP0, 1);
 		moat_put(b, rm.disp, 4);
 		return;
 	}
@@ -105,6 +111,8 @@ void x64_ins(struct moat_buf *b, enum x64_op op, enum x64_size size, enum x64_re
 		return;
 	if (rm.segment)
 		moat_put(b, 0x6765, 2);
+	if (rm.cpu)
+		moat_put(b, 0x65, 1);
 	if (size == X64_16)
 		moat_put(b, 0x66, 1);
 	if (op_prefix(op))
@@ -128,7 +136,7 @@ void x64_vex(struct moat_buf *b, enum x64_op op, enum x64_size size, enum x64_re
 	u8 rxb = (reg >> 3) << 2 | (index_of(rm) >> 3) << 1 | rm.base >> 3;
 	u8 vvvv = second == X64_NONE ? 0 : second;
 
-	if (!encodable(b, rm) || rm.segment) {
+	if (!encodable(b, rm) || rm.segment || rm.cpu || rm.absolute) {
 		moat_fail(b, -ERANGE);
 		return;
 	}

@@ -96,6 +96,8 @@ struct x64_rm {
 	bool mem;
 	bool rip;	/* memory at RIP + disp; base is not used */
 	bool segment;	/* gs: with a 32-bit effective address */
+	bool cpu;	/* gs: as the kernel has its per-CPU variables */
+	bool absolute;	/* memory at disp; base is not used */
 	s32 disp;
 };
 
@@ -118,6 +120,18 @@ static inline struct x64_rm x64_at_index(enum x64_reg base, enum x64_reg index, 
 static inline struct x64_rm x64_at_segment(enum x64_reg base, s32 disp)
 {
 	return (struct x64_rm){ .base = base, .index = X64_NONE, .mem = true, .segment = true, .disp = disp };
+}
+
+/* gs:[base + disp]; of the CPU that it runs on */
+static inline struct x64_rm x64_at_cpu(enum x64_reg base, s32 disp)
+{
+	return (struct x64_rm){ .base = base, .index = X64_NONE, .mem = true, .cpu = true, .disp = disp };
+}
+
+/* gs:[disp] */
+static inline struct x64_rm x64_at_cpu_fixed(s32 disp)
+{
+	return (struct x64_rm){ .index = X64_NONE, .mem = true, .cpu = true, .absolute = true, .disp = disp };
 }
 
 /* One instruction; @reg is ignored for opcodes with a digit.  Immediates follow by moat_put(). */

@@ -24,7 +24,8 @@
  * form (register segment), cpu (bmi2,movbe,fsgsbase,ibt; arm64: lse,bti,pac; or none), args (1 or 2),
  * fuel, plain, far, inline, view, whole, bytes (yes or no), rights (of the domain), pc (address of the image).
  * kernel: yes makes it an image for the kernel, isolated if the mode is basereg, then also: stack (bytes), limit (of probe loads),
- * classic, subprogram, tails, thunks, lfence, sls, clear, fence (yes or no), history (arm64: hint, loops, firmware).
+ * classic, subprogram, tails, thunks, lfence, sls, clear, fence (yes or no), history (arm64: hint, loops, firmware),
+ * slot (x86: yes, enter, views: the stub's own run, and what is called around it), ends (yes or no).
  * The form and cpu of a header are x86's.
  * Expected lines must match whole and in sequence; "..." skips any lines,
  * {{regex}} stands for text, "!text" must not occur from there on.
@@ -162,6 +163,8 @@ static bool set_key(struct listing_spec *spec, const char *key, const char *valu
 		return yes(value, &opt->far_calls);
 	if (!strcmp(key, "view"))
 		return yes(value, &opt->packet_view);
+	if (!strcmp(key, "ends"))
+		return yes(value, &opt->ends);
 	if (!strcmp(key, "inline")) {
 		opt->inlined = listing_inlined;
 		return !strcmp(value, "yes");

@@ -12,6 +12,7 @@ static const struct {
 	{ LISTING_SUBPROGRAM, "subprogram" }, { LISTING_RETURN_THUNK, "return_thunk" },
 	{ LISTING_JUMP_THUNK, "jump_thunk" }, { LISTING_HISTORY, "clear_history" },
 	{ LISTING_TRAMPOLINE, "dummy_tramp" }, { LISTING_RUN, "run" },
+	{ LISTING_ENTER, "enter" }, { LISTING_LEAVE, "leave" },
 };
 
 const char *listing_kernel_name(u64 target)
@@ -112,6 +113,18 @@ static bool set_history(struct moat_kernel *k, const char *value)
 	return true;
 }
 
+/* What the stub enters the image by itself with: a run, and what there is to do around it. */
+static bool set_slot(struct moat_kernel *k, const char *value)
+{
+	bool views = !strcmp(value, "views");
+
+	k->slot = 0xffff8881007f0040ull;
+	k->cpu_offset = 0x1c128;
+	k->enter = views || !strcmp(value, "enter") ? LISTING_ENTER : 0;
+	k->leave = views ? LISTING_LEAVE : 0;
+	return views || k->enter || !strcmp(value, "yes");
+}
+
 bool listing_kernel_key(struct moat_kernel *k, const char *key, const char *value)
 {
 	if (!strcmp(key, "stack")) {
@@ -137,6 +150,8 @@ bool listing_kernel_key(struct moat_kernel *k, const char *key, const char *valu
 		return where(value, LISTING_HISTORY, &k->history_clear);
 	if (!strcmp(key, "fence"))
 		return yes(value, &k->history_fence);
+	if (!strcmp(key, "slot"))
+		return set_slot(k, value);
 	if (!strcmp(key, "history"))
 		return set_history(k, value);
 	return false;

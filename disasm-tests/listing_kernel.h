@@ -14,6 +14,8 @@
 #define LISTING_HISTORY		0x22003000ull
 #define LISTING_TRAMPOLINE	0x22004000ull
 #define LISTING_RUN		0x22005000ull
+#define LISTING_ENTER		0x22006000ull
+#define LISTING_LEAVE		0x22007000ull
 #define LISTING_NOTES		64
 
 /* What the callbacks of struct moat_kernel get as their argument. */

@@ -67,6 +67,10 @@ struct moat_options {
 	bool fuel;		/* meter loops and calls */
 	bool packet_view;	/* basereg: LD_ABS and LD_IND load themselves what lies where the frame says (run.h) */
 	bool plain;		/* do not fuse: one BPF instruction at a time, for tests and dumps */
+	bool ends;		/*
+				 * x86: call() and tail() may end the run: its host goes on with the registers that
+				 * the main function has saved (moat.saved).  packet() does not.
+				 */
 	bool far_calls;		/*
 				 * Functions of the host may be out of a call's reach; without it moat_emit() says
 				 * -ERANGE then.  Not for the kernel.
@@ -162,6 +166,8 @@ struct moat {
 	bool has_tail;		/* kernel, arm64: makes a tail call */
 	u32 tail_entry;		/* kernel: code offset where tail calls enter; set by moat_emit() */
 	bool uses_cage, uses_fuel, uses_frame, uses_loop, calls, has_local;
+	bool may_end;		/* it makes calls that may end the run */
+	u8 saved[8], nr_saved;	/* x86: machine registers that the main function pushes first of all, in this order */
 	u32 *gate_at;		/* code offsets of the rights-changing instructions of the gates */
 	u32 nr_gate;
 	u32 pad;		/* trap instructions in front of the tables, to move displacements */

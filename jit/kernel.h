@@ -37,7 +37,9 @@
  * in one image, with struct moat_frame and opt->call, packet and tail.  In
  * front of it stands a stub, which is the function that the kernel calls: the
  * first instructions of the kernel's own JIT, then run(ctx, domain), whose
- * result it returns.
+ * result it returns.  With @slot it first tries to make the run itself: it takes
+ * its CPU's struct moat_stub_run (run.h), calls @enter, the image and @leave, gives
+ * it back, and returns.  If that one is taken, run() is called.
  *
  *	work = zeroed, moat_work_bytes(len)
  *	moat_plan, place, moat_emit		as often as wanted: nothing is asked
@@ -61,6 +63,19 @@ struct moat_kernel {
 
 	/* Isolated images: u64 run(void *ctx, u64 domain), in reach of a call; and what it is given. */
 	u64 run, domain;
+
+	/*
+	 * x86, mode basereg: the run that the stub enters itself, as the address of a variable of which each CPU has one;
+	 * 0: run() enters always.  The run may be ended from without as opt->ends says.
+	 */
+	u64 slot;
+	u64 cpu_offset;		/* where GS has the distance of this CPU's variables; below 2 GiB */
+	/*
+	 * struct { u64 r0; struct moat_stub_run *run; } enter(run): fills the views.  Without @run in its
+	 * result the image is not entered, and R0 is @r0.  0: there is nothing to do.
+	 */
+	u64 enter;
+	u64 leave;		/* u64 leave(u64 r0, run): behind the image; the stub returns what it returns.  0: nothing to do */
 
 	/* Tail calls: offsets in the kernel's structures. */
 	u16 array_entries;	/* struct bpf_array: map.max_entries */

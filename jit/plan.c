@@ -107,6 +107,12 @@ static bool needs_frame(const struct moat_op *op)
 	return moat_is_call(op) || op->kind == MOAT_CPU || op->kind == MOAT_LOOKUP;
 }
 
+/* May its run be ended by the host in there? */
+static bool may_end(const struct moat_op *op)
+{
+	return moat_is_call(op) && op->kind != MOAT_PACKET;
+}
+
 /* A loop in the emitter that needs a third temporary. */
 static bool is_fetch_loop(const struct moat_op *op)
 {
@@ -154,6 +160,7 @@ static void summarise(struct moat *jit)
 
 			func->regs |= moat_op_regs(op);
 			func->calls |= needs_frame(op);
+			jit->may_end |= jit->opt->ends && may_end(op);
 			jit->has_local |= op->kind == MOAT_LOCAL;
 			jit->uses_fuel |= is_loop(op) || op->kind == MOAT_LOCAL || op->kind == MOAT_FUNC;
 			jit->uses_loop |= is_fetch_loop(op);

@@ -39,6 +39,17 @@ struct moat_frame {
 
 #define MOAT_BESIDE		32768
 
+/*
+ * The run of an image for the kernel that its stub enters (kernel.h), in memory
+ * of the host: what stands in it before, and what the stub writes.
+ */
+struct moat_stub_run {
+	struct moat_frame frame;
+	u64 host_sp;	/* while the run is in progress: the stub's stack pointer, which is its frame pointer too; 0: it is free */
+	u64 ctx;	/* the stub's own argument */
+	u32 r1;		/* what the image is given instead */
+};
+
 /* Bytes below the top of the stack that a program may use: frames and what gate modes keep beside them. */
 #define MOAT_FRAME_SAVE		64
 #define MOAT_FRAME_STRIDE	(512 + MOAT_FRAME_SAVE)

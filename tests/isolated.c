@@ -4,6 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#endif
 
 #include "check.h"
 #include "gen.h"
@@ -29,6 +35,18 @@ u8 *isolated_cage;
 static struct moat_frame frame;
 static sigjmp_buf aborted;
 
+/* What GS points to, as in the kernel: a CPU's variables. */
+static struct {
+	u64 unused[2];
+	u64 offset;
+	struct moat_stub_run run;
+} cpu;
+
+static bool is_own_run(void)
+{
+	return iso.kernel.slot && !iso.taken;
+}
+
 /* The kernel's part -------------------------------------------------------------- */
 
 static void got(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 n)
@@ -37,7 +55,7 @@ static void got(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u6
 
 	memcpy(iso.arg, args, sizeof(iso.arg));
 	iso.site = n;
-	iso.is_odd |= (u64)__builtin_frame_address(0) % 16 || f != &frame;
+	iso.is_odd |= (u64)__builtin_frame_address(0) % 16 || f != (is_own_run() ? &cpu.run.frame : &frame);
 }
 
 /* Helper 5 tells its arguments, helper 181 calls the function in R2 back with 1, 2, 3, 4. */
@@ -54,13 +72,25 @@ static u64 host_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *
 	return ((callback_fn *)(void *)(iso.code + iso.jit.func_entry[i]))(1, 2, 3, f, 4);
 }
 
+/* Leave the run as the kernel does: with registers that somebody in between has changed. */
+__attribute__((__noreturn__)) static void end_run(int why)
+{
+	if (!is_own_run())
+		siglongjmp(aborted, why);
+#if defined(__x86_64__)
+	asm volatile("mov $0x77, %%ebx\n mov %%ebx, %%r12d\n mov %%ebx, %%r13d\n mov %%ebx, %%r14d\n mov %%ebx, %%r15d\n"
+		     "mov %0, %%eax\n hlt" :: "i"(ENDED) : "rax", "rbx", "r12", "r13", "r14", "r15", "memory");
+#endif
+	abort();
+}
+
 /* Ends the run if it is to succeed, as the kernel does. */
 static u64 host_tail(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 n)
 {
 	got(r1, r2, r3, r4, r5, f, n);
 	iso.nr_tail++;
 	if (iso.tail_result == 1)
-		siglongjmp(aborted, 2);
+		end_run(2);
 	return iso.tail_result;
 }
 
@@ -86,8 +116,63 @@ static u64 run(u64 ctx, u64 domain)
 	return end ? ENDED - 2 + (u64)end : entry(CTX_AT, LEFT, &frame);
 }
 
+struct entered {
+	u64 r0;
+	struct moat_stub_run *run;
+};
+
+__attribute__((__unused__)) static struct entered enter_hook(struct moat_stub_run *run)
+{
+	iso.nr_enter++;
+	iso.is_odd |= (u64)__builtin_frame_address(0) % 16 || run != &cpu.run;
+	CHECK(run->ctx == iso.context && run->host_sp % 16 == 0, "the run has other contents when it is entered");
+	return (struct entered){ STOPPED, iso.stops ? NULL : run };
+}
+
+__attribute__((__unused__)) static u64 leave_hook(u64 r0, struct moat_stub_run *run)
+{
+	iso.nr_leave++;
+	iso.is_odd |= (u64)__builtin_frame_address(0) % 16 || run != &cpu.run || !run->host_sp;
+	return r0;
+}
+
+#if defined(__x86_64__)
+/* Where signal handlers find machine registers, as numbered in instructions. */
+static const int greg_of[] = {
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+};
+
+/* Go on behind the stub, with what the image has saved.  kform_enter() looks at it. */
+static void end_own_run(ucontext_t *uc)
+{
+	greg_t *reg = uc->uc_mcontext.gregs;
+	const u64 *sp = (const u64 *)cpu.run.host_sp;
+	u32 i;
+
+	for (i = 0; i < iso.jit.nr_saved; i++)
+		reg[greg_of[iso.jit.saved[i]]] = (greg_t)sp[-(s32)(i + 2)];
+	reg[REG_RBP] = (greg_t)sp[0];
+	reg[REG_RIP] = (greg_t)sp[1];
+	reg[REG_RSP] = (greg_t)(sp + 2);
+	cpu.run.host_sp = 0;
+}
+#endif
+
 static void faulted(int sig, siginfo_t *info, void *uc)
 {
+#if defined(__x86_64__)
+	greg_t *reg = ((ucontext_t *)uc)->uc_mcontext.gregs;
+
+	if (is_own_run()) {
+		if ((u64)reg[REG_RIP] - (u64)iso.code < iso.jit.bytes) {	/* else it is end_run()'s HLT */
+			iso.fault_at = sig == SIGSEGV ? (u64)info->si_addr : (u64)info->si_addr - (u64)iso.code;
+			reg[REG_RAX] = ENDED - 1;
+		}
+		end_own_run(uc);
+		return;
+	}
+#endif
 	iso.fault_at = sig == SIGSEGV ? (u64)info->si_addr : (u64)info->si_addr - (u64)iso.code;
 	siglongjmp(aborted, 1);
 }
@@ -115,6 +200,21 @@ static u64 near(u64 fn)
 #endif
 }
 
+static void set_own_run(u32 way)
+{
+#if defined(__x86_64__)
+	if (!(way & ISOLATED_OWN))
+		return;
+	cpu.offset = (u64)&cpu;
+	syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu);
+	iso.kernel.slot = (u64)&cpu.run - (u64)&cpu;
+	iso.kernel.cpu_offset = (u64)&cpu.offset - (u64)&cpu;
+	iso.kernel.enter = way & ISOLATED_AROUND ? near((u64)enter_hook) : 0;
+	iso.kernel.leave = way & ISOLATED_AROUND ? near((u64)leave_hook) : 0;
+	iso.opt.ends = true;
+#endif
+}
+
 void isolated_set(u32 way)
 {
 	static const u8 nop_ret[] = { 0x90, 0xc3 };
@@ -138,13 +238,15 @@ void isolated_set(u32 way)
 #if defined(__x86_64__)
 	iso.opt.cpu = way & 4 ? iso.opt.cpu | X64_IBT : iso.opt.cpu & ~X64_IBT;
 #endif
+	set_own_run(way);
 	iso.kernel.return_thunk = way & 8 ? thunk : 0;	/* x86 */
 	iso.form.cpu = iso.opt.cpu;
 	iso.fuel = 1000;
 	iso.packet_word = 0x1234;
 	iso.view = iso.view_bytes = 0;
 	iso.tail_result = 0;
-	iso.nr_call = iso.nr_tail = iso.nr_packet = iso.nr_run = 0;
+	iso.nr_call = iso.nr_tail = iso.nr_packet = iso.nr_run = iso.nr_enter = iso.nr_leave = 0;
+	iso.taken = iso.stops = false;
 	iso.is_odd = false;
 }
 
@@ -180,8 +282,17 @@ int isolated_assemble(const char *text)
 
 u64 isolated_enter(u8 *at)
 {
+	u64 before = iso.taken ? 1 : 0, r0;
+
+	cpu.run = (struct moat_stub_run) {
+		.frame = { .stack = (u64)isolated_cage + CTX_AT, .cage = (u64)isolated_cage, .fuel = iso.fuel,
+			   .packet = iso.view, .packet_bytes = iso.view_bytes },
+		.host_sp = before, .r1 = CTX_AT,
+	};
 	iso.form.func[0].code = at;
-	return kform_run(&iso.form, (void *)iso.context);
+	r0 = kform_run(&iso.form, (void *)iso.context);
+	CHECK(cpu.run.host_sp == before, "the run is not given back");
+	return r0;
 }
 
 u64 isolated_run(const char *text)

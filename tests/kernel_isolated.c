@@ -29,7 +29,7 @@ static void plain(u32 way)
 	CHECK(isolated_run("r0 = r1\n r0 -= r10\n exit\n") == 0, "way %u: R10 is no offset", way);
 	CHECK(isolated_run("r0 = r2\n r0 |= r3\n r0 |= r4\n r0 |= r5\n r0 |= r6\n r0 |= r9\n exit\n") == 0,
 	      "way %u: registers of the host are seen", way);
-	CHECK(iso.nr_run == 3 && iso.jit.entry > 0 && iso.jit.func_entry[0] == iso.jit.entry &&
+	CHECK(iso.nr_run == (iso.kernel.slot ? 0 : 3) && iso.jit.entry > 0 && iso.jit.func_entry[0] == iso.jit.entry &&
 	      iso.jit.slot[0].start > iso.jit.entry, "way %u: entry %u, stub entered %u times", way, iso.jit.entry,
 	      iso.nr_run);
 }
@@ -148,7 +148,29 @@ static void tail_entry(u32 way)
 	array = (struct kform_array){ .entries = 2, .prog = { &prog, &isolated } };
 	ctx.array = &array;
 	CHECK(iso.jit.tail_entry && iso.jit.tail_entry < iso.jit.entry, "way %u: tail entry %u", way, iso.jit.tail_entry);
-	CHECK(kform_run(&iso.form, &ctx) == 77 && iso.nr_run == 1 && !iso.is_odd, "way %u: not reached by a tail call", way);
+	CHECK(kform_run(&iso.form, &ctx) == 77 && iso.nr_run == !iso.kernel.slot && !iso.is_odd, "way %u: not reached by a tail call", way);
+}
+
+/* A stub's own run: who has it, what is done around it, and that its caller's registers are there however it ends. */
+static void own_run(u32 way)
+{
+	static const char text[] = "r6 = 5\n r7 = 6\n r0 = r6\n r0 += r7\n exit\n";
+	static const char astray[] = "r6 = 5\n r9 = 6\n r1 = 0x7ff00000 ll\n *(u64 *)(r1 + 0) = r6\n r0 = r9\n exit\n";
+	u32 around = way & ISOLATED_AROUND ? 1 : 0;
+
+	if (!iso.kernel.slot)
+		return;
+	iso.context = 0x99;
+	CHECK(isolated_run(text) == 11 && !iso.nr_run && iso.nr_enter == around && iso.nr_leave == around,
+	      "way %u: entered %u and left %u times", way, iso.nr_enter, iso.nr_leave);
+	CHECK(isolated_run(astray) == ENDED - 1 && iso.nr_leave == around, "way %u: no fault", way);
+	iso.taken = true;
+	CHECK(isolated_run(text) == 11 && iso.nr_run == 1 && iso.nr_leave == around, "way %u: a run that is taken is entered", way);
+	CHECK(isolated_run(astray) == ENDED - 1 && iso.nr_run == 2, "way %u: no fault when it is taken", way);
+	iso.taken = false;
+	iso.stops = true;
+	CHECK(isolated_run(text) == (around ? STOPPED : 11) && iso.nr_leave == around, "way %u: entered although it is to stop", way);
+	CHECK(!iso.is_odd, "way %u: a call with an odd stack, or another run", way);
 }
 
 /* The same object may be written again, elsewhere. */
@@ -318,6 +340,9 @@ static void refusals(void)
 #if defined(__x86_64__)
 	iso.kernel.run += 1ull << 32;
 	CHECK(isolated_assemble("r0 = 1\n exit\n") == -ERANGE, "run() is out of reach");
+	isolated_set(ISOLATED_OWN);
+	iso.kernel.cpu_offset = 1ull << 31;
+	CHECK(isolated_assemble("r0 = 1\n exit\n") == -ERANGE, "the CPU's offset is out of reach");
 	isolated_set(0);
 	iso.opt.call += 1ull << 32;
 	iso.opt.far_calls = true;
@@ -327,7 +352,7 @@ static void refusals(void)
 
 int main(void)
 {
-	static void (*const test[])(u32 way) = { plain, calls, packets, packet_views, tails, faults, tail_entry, twice, checked };
+	static void (*const test[])(u32 way) = { plain, calls, packets, packet_views, tails, faults, tail_entry, own_run, twice, checked };
 	u64 seed;
 	u32 way, i;
 
