@@ -76,6 +76,16 @@ static void clear_history(struct moat_kernel *k)
 }
 #endif
 
+/* The stub calls moat_domain_run() always. */
+void moat_machine_slot(struct moat_options *opt, struct moat_kernel *k, const void __percpu *run)
+{
+}
+
+s32 moat_machine_saved(u8 reg)
+{
+	return -1;
+}
+
 void moat_machine_options(struct moat_options *opt, struct moat_kernel *k)
 {
 	opt->arch = &a64_arch;

@@ -6,8 +6,9 @@
  * with the program and has not rewritten it yet (isolate.c): from its
  * instructions as they were loaded comes one image with all its functions, in
  * the form that user space has (jit/run.h), behind a stub that is the function
- * the kernel calls.  The stub calls moat_domain_run() (run.c), which takes a
- * slot, fills the views (views.c), enters the image, and gives all back.
+ * the kernel calls.  The stub takes a slot, fills the views (views.c), enters
+ * the image, and gives all back; moat_domain_run() (run.c) does so where the
+ * stub's slot is taken, behind tail calls, and on arm64.
  *
  * Memory (heap.c): the heap is 4 GiB of kernel addresses, of which only what
  * programs may touch is backed; an object's offset is the low half of its
@@ -94,6 +95,7 @@ void moat_memory_stats(u64 *heap_pages, u64 *cages);
 #define MOAT_SLOTS_PER_CPU	4
 
 struct moat_run;
+struct moat_cpu_runs;	/* below */
 struct moat_audit;	/* gate.h */
 struct moat_site_gate;
 struct moat_view;	/* views.c */
@@ -127,7 +129,7 @@ struct moat_domain {
 	u32 slot_bytes, nr_slot;
 	u32 staging, staging_bytes;	/* issued.c: where it is in a slot; 0 bytes: the program needs none */
 	struct moat_held *held;		/* issued.c: by slot */
-	unsigned long *slot_used;	/* bit map; taken and given back in any context, NMI too */
+	struct moat_cpu_runs __percpu *runs;	/* those in the slots */
 
 	struct moat_audit *audit;		/* gate.c: what is known of its calls */
 	struct moat_site_gate *gate;		/* gate.c: by site */
@@ -135,6 +137,7 @@ struct moat_domain {
 	bool view_enters, view_leaves;	/* there is something to do for it around a run */
 
 	struct list_head list;		/* mode.c: of all domains */
+	struct rcu_head rcu;		/* who looks for another one may still be here */
 	atomic64_t runs_refused;	/* no free slot */
 	atomic64_t faults;
 	struct ratelimit_state limit;	/* of messages about faults */
@@ -148,24 +151,34 @@ struct moat_fault_info {
 	const char *why;	/* AUDIT */
 };
 
-/* One run, on the host's stack. */
+/*
+ * The run in one slot, in memory of the host.  What the program or its gates
+ * change is as it was when the run is over: no run has to set it.
+ */
 struct moat_run {
-	struct moat_frame frame;	/* first: what the image is given */
-	void *host_sp;			/* where to go on when the run is ended from within (enter_*.S) */
-	struct moat_run *outer;		/* the run that this one interrupted or was called by, of the same task */
-	struct moat_domain *domain;
-	u32 slot;			/* offset of this run's slot */
-	u32 slot_index;			/* which one of its domain's it is */
+	/* As struct moat_stub_run: */
+	struct moat_frame frame;
+	unsigned long host_sp;		/* where to go on when the run is ended from within (enter_*.S); 0: the slot is free */
 	void *ctx;			/* the host's context */
-	struct_group(zeroed,		/* at the start of a run, and no more than that: it is a part of what each run costs */
+	u32 r1;				/* the view of it */
+
+	s8 saved[5];			/* x86: RBX, R12 to R15: where the image has saved it, from host_sp; 0: it has not */
+	bool called;			/* entered by moat_image_call(), not by the stub */
+	u32 slot;			/* offset of its memory in the heap */
+	struct moat_domain *domain;
+	struct moat_held *held;		/* issued.c: records of ring buffers; NULL: the program reserves none */
 	u32 data, data_end;		/* views.c: the packet's bytes that the program may have, metadata first; 0: there are none */
 	bool packet_writable;
-	struct moat_held *held;		/* issued.c: records of ring buffers; NULL: the program reserves none */
-	struct bpf_prog *next;		/* tail call: whose turn it is now */
-	u32 tail_calls;
+
+	u32 tail_calls;			/* 0 when it is over, as all that follows */
 	u32 callbacks;			/* that are in progress, one in another */
-	);
+	struct bpf_prog *next;		/* tail call: whose turn it is then */
 	struct moat_fault_info fault;	/* kind 0: there was none */
+};
+
+/* A CPU's.  The first is the stub's: no other CPU takes it. */
+struct moat_cpu_runs {
+	struct moat_run run[MOAT_SLOTS_PER_CPU];
 };
 
 /* Do [@at, @at + @bytes) lie in [@start, @start + @length)?  Whatever the numbers are: nothing overflows. */
@@ -195,9 +208,31 @@ __noreturn void moat_run_fault(struct moat_run *run, const struct moat_fault_inf
 
 /* What the stub calls: the whole run of a program.  Returns its R0. */
 u64 moat_domain_run(void *ctx, struct moat_domain *d);
+/* Behind the image: write back, and clean up.  Returns @r0. */
+u64 moat_run_leave(u64 r0, struct moat_run *run);
+/* A run that its stub has begun was ended from within: what the program returns, perhaps another that it called. */
+u64 moat_run_ended(struct moat_run *run);
+
+/* slots.c ------------------------------------------------------------------ */
+
+/* Process context.  0 or -ENOMEM; before the program is planned, as its stub names them. */
+int moat_runs_alloc(struct moat_domain *d);
+/* When slots, views and staging are there. */
+void moat_runs_fill(struct moat_domain *d);
+/* Where the image keeps what it saves; it has not run yet. */
+void moat_runs_placed(struct moat_domain *d);
+/* The run of @d in whose stack frames @sp lies, or NULL. */
+struct moat_run *moat_run_at(const struct moat_domain *d, unsigned long sp);
+/* A free one for a run that no stub enters; NULL: there is none.  Any context in which programs run. */
+struct moat_run *moat_run_take(struct moat_domain *d);
+void moat_run_give(struct moat_run *run);
+
+/* isolate.c and mode.c ------------------------------------------------------ */
 
 /* isolate.c: stub and image are at @image from now on.  May be told more than once, always the same.  0 or -errno. */
 int moat_domain_placed(struct moat_domain *d, u8 *image);
+/* What was at @image is given up, and never ran. */
+void moat_domain_displaced(struct moat_domain *d);
 /* Where the code of each source line begins. */
 void moat_domain_lines(const struct moat_domain *d, struct bpf_prog_aux *aux);
 
@@ -206,6 +241,8 @@ bool moat_maps_isolated(void);	/* new programs are isolated, so the maps made no
 bool moat_permissive(void);	/* what has no isolated form runs without isolation; else it is refused */
 void moat_remember_domain(struct moat_domain *d);
 void moat_forget_domain(struct moat_domain *d);
+/* The one whose image @ip lies in, or NULL.  Any context; its image cannot go, as it is being run. */
+struct moat_domain *moat_domain_at(unsigned long ip);
 
 /* audit.c ----------------------------------------------------------------- */
 
@@ -226,8 +263,9 @@ int moat_issued_plan(struct moat_domain *d, struct bpf_verifier_env *env);
 /* When it is known how many slots there are. */
 int moat_issued_make(struct moat_domain *d);
 void moat_issued_free(struct moat_domain *d);
-/* Around each run of a program with d->held.  Afterwards the run holds nothing. */
-void moat_issued_enter(struct moat_run *run);
+/* What the run in slot @slot holds, for run->held; NULL: the program reserves nothing. */
+struct moat_held *moat_issued_of(const struct moat_domain *d, u32 slot);
+/* Behind each run with run->held.  Afterwards it holds nothing. */
 void moat_issued_leave(struct moat_run *run);
 /* Does [@off, @off + @bytes) lie in a record that the run holds, of @ring if that is not NULL? */
 bool moat_issued_memory(const struct moat_run *run, u32 off, u64 bytes, const struct bpf_map *ring);
@@ -244,10 +282,13 @@ void moat_view_free(struct moat_domain *d);
 u32 moat_view_packet_bytes(const struct moat_domain *d);
 /*
  * Fill the context's and the packet's view of @run, and run->data, data_end.  R1 of the program is the view's offset.
- * False: the kernel ends such a run before the program's first instruction (no memory for an skb that it may
- * write); *@r0 is what is returned then, and there is nothing to leave.
+ * Without @run in the result the kernel ends such a run before the program's first instruction (no memory for an skb
+ * that it may write); @r0 is what is returned then, and there is nothing to leave.  Stubs call it, too.
  */
-bool moat_view_enter(struct moat_run *run, u64 *r0);
+struct moat_entered {
+	u64 r0;
+	struct moat_run *run;
+} moat_view_enter(struct moat_run *run);
 /* Write back what the program may change. */
 void moat_view_leave(struct moat_run *run);
 /* The same around a helper that looks at the context or packet, or (@moves) may change where the packet's data is. */
@@ -265,8 +306,11 @@ __printf(3, 4) int moat_refuse(struct bpf_verifier_env *env, int err, const char
 
 /* Call an image: saves what a C function must, keeps the stack pointer in run->host_sp.  R0, or what moat_image_abort() was told. */
 u64 moat_image_call(struct moat_run *run, u64 r1, u64 entry);
-/* Go on behind moat_image_call(@run), which returns 0; callable from C, and a place for a fault handler to resume at. */
-__noreturn void moat_image_abort(struct moat_run *run);
+/*
+ * Go on behind moat_image_call(@run), which returns 0, or behind the stub that has entered the image, with what
+ * moat_run_ended() returns.  Does not return; callable from C, and a place for a fault handler to resume at.
+ */
+void moat_image_abort(struct moat_run *run);
 
 /* Before that: KASAN is not to remember the frames of C functions that are given up, from @sp on. */
 static inline void moat_forget_frames(const struct moat_run *run, unsigned long sp)

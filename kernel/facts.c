@@ -59,6 +59,10 @@ static void show_host(struct seq_file *s, const struct moat_domain *d)
 
 	show_number(s, "run", k->run);
 	show_number(s, "domain", k->domain);
+	show_number(s, "slot", k->slot);
+	show_number(s, "cpu_offset", k->cpu_offset);
+	show_number(s, "enter", k->enter);
+	show_number(s, "leave", k->leave);
 	show_number(s, "call", opt->call);
 	show_number(s, "tail", opt->tail);
 	show_number(s, "packet", opt->packet);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Faults in images: they end the run, and the kernel goes on behind it. */
 #include <linux/ptrace.h>
-#include <linux/sched.h>
+#include <linux/kernel.h>
 #include "domain.h"
 
 /* The BPF instruction whose code covers offset @at of the image. */
@@ -32,22 +32,28 @@ static void resume(struct pt_regs *regs, struct moat_run *run)
 }
 
 /*
- * Only code of the run's own image is forgiven: what the host does for it with
+ * The program that the code belongs to, and the run whose stack it uses: neither
+ * is anything that a program could change.  Only code of the run's own image is forgiven: what the host does for it with
  * host rights either works, or is a defect of the host.
  */
 bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long address)
 {
-	struct moat_run *run = current->moat_run;
-	unsigned long at;
+	unsigned long ip = instruction_pointer(regs), at;
+	struct moat_domain *d;
+	struct moat_run *run;
 
-	if (!run || user_mode(regs))
+	if (user_mode(regs) || core_kernel_text(ip))
 		return false;
-	at = instruction_pointer(regs) - (unsigned long)run->domain->image;
-	if (at < run->domain->entry || at >= run->domain->jit.bytes)
+	d = moat_domain_at(ip);
+	if (!d)
+		return false;
+	at = ip - (unsigned long)d->image;
+	run = moat_run_at(d, kernel_stack_pointer(regs));
+	if (at < d->entry || WARN_ON_ONCE(!run))
 		return false;
 	run->fault = (struct moat_fault_info) {
 		.kind = address ? MOAT_FAULT_CAGE : MOAT_FAULT_TRAP,
-		.pc = insn_at(&run->domain->jit, at),
+		.pc = insn_at(&d->jit, at),
 		.value = (u32)address,
 	};
 	resume(regs, run);

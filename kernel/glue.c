@@ -125,6 +125,14 @@ static int write_image(struct moat_job *job)
 	return err;
 }
 
+/* Nobody has run the image, and nothing that is placed there later is taken for it. */
+static void discard(struct moat_job *job)
+{
+	if (job->domain)
+		moat_domain_displaced(job->domain);
+	moat_machine_discard(job);
+}
+
 /* Decode, plan, place, write.  On error nothing is left but the job. */
 static int first_pass(struct moat_job *job)
 {
@@ -139,7 +147,7 @@ static int first_pass(struct moat_job *job)
 	cond_resched();
 	err = write_image(job);
 	if (err)
-		moat_machine_discard(job);
+		discard(job);
 	return err;
 }
 
@@ -151,7 +159,7 @@ static int second_pass(struct moat_job *job)
 	job->final = true;
 	err = write_image(job);
 	if (err)
-		moat_machine_discard(job);
+		discard(job);
 	return err;
 }
 
@@ -187,6 +195,8 @@ static int publish(struct moat_job *job, bool last)
 		bpf_jit_dump(prog->len, job->jit->text_bytes, job->final + 1, job->rw);
 	if (last)
 		err = moat_machine_finish(job);
+	if (err && job->domain)
+		moat_domain_displaced(job->domain);
 	if (err)
 		return err;
 	/* The verifier has noted direct tail calls of isolated programs, too; their images have none. */
@@ -298,7 +308,7 @@ void bpf_moat_release(struct bpf_prog *prog)
 		return;
 	job->prog = prog;
 	if (!prog->jited)
-		moat_machine_discard(job);
+		discard(job);
 	else
 		moat_machine_finish(job);
 	free_job(job);

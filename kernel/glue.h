@@ -51,6 +51,12 @@ static inline void moat_job_error(struct moat_job *job, int err)
 /* x86.c, arm64.c: fill what the machine decides: backend, features, mitigations, callbacks. */
 void moat_machine_options(struct moat_options *opt, struct moat_kernel *k);
 
+/* The stub may take this CPU's @run, a struct moat_stub_run. */
+void moat_machine_slot(struct moat_options *opt, struct moat_kernel *k, const void __percpu *run);
+
+/* Which of moat_run.saved is machine register @reg, as instructions number it; -1: none. */
+s32 moat_machine_saved(u8 reg);
+
 /* Allocate image, rw and the exception table for jit->bytes bytes of code.  0 or -ENOMEM. */
 int moat_machine_place(struct moat_job *job);
 

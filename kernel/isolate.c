@@ -3,7 +3,7 @@
 #include <linux/btf.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include "domain.h"
+#include "gate.h"
 #include "glue.h"
 
 int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...)
@@ -121,20 +121,21 @@ static int take_maps(struct moat_domain *d, struct bpf_verifier_env *env)
 
 static int make_slots(struct moat_domain *d)
 {
+	int err;
+
 	d->nr_slot = num_possible_cpus() * MOAT_SLOTS_PER_CPU;
 	d->staging = ALIGN(MOAT_SLOT_PACKET + moat_view_packet_bytes(d), 8);
 	d->slot_bytes = PAGE_ALIGN(d->staging + d->staging_bytes);
-	d->slot_used = bitmap_zalloc(d->nr_slot, GFP_KERNEL_ACCOUNT);
-	if (!d->slot_used)
-		return -ENOMEM;
 	d->slots = moat_values_alloc(0, (u64)d->nr_slot * d->slot_bytes, NUMA_NO_NODE);
 	if (IS_ERR(d->slots)) {
-		int err = PTR_ERR(d->slots);
-
+		err = PTR_ERR(d->slots);
 		d->slots = NULL;
 		return err;
 	}
-	return moat_cage_grant(&d->cage, d->slots, true) ?: moat_issued_make(d);
+	err = moat_cage_grant(&d->cage, d->slots, true) ?: moat_issued_make(d);
+	if (!err)
+		moat_runs_fill(d);
+	return err;
 }
 
 /* Domains ----------------------------------------------------------------- */
@@ -152,9 +153,13 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->opt.arg = d;
 	d->opt.log = (struct moat_log){ .line = say, .arg = &env->log };
 	moat_machine_options(&d->opt, &d->kernel);
-	err = moat_gates_plan(d, env) ?: moat_issued_plan(d, env);
+	err = moat_gates_plan(d, env) ?: moat_issued_plan(d, env) ?: moat_runs_alloc(d);
 	if (err)
 		return err;
+	if (d->view_enters)
+		d->kernel.enter = (unsigned long)moat_view_enter;
+	if (d->view_leaves || d->staging_bytes || moat_proto_of(d, BPF_FUNC_tail_call))
+		d->kernel.leave = (unsigned long)moat_run_leave;
 	d->work = kvzalloc(moat_work_bytes(d->len), GFP_KERNEL_ACCOUNT);
 	if (!d->work)
 		return -ENOMEM;
@@ -174,12 +179,12 @@ static void free_domain(struct moat_domain *d)
 		moat_cage_destroy(&d->cage);
 	if (d->slots)
 		moat_values_put(d->slots);
-	bitmap_free(d->slot_used);
+	free_percpu(d->runs);
 	kvfree(d->work);
 	kvfree(d->insn);
 	kvfree(d->line_at);
 	kfree(d->map);
-	kfree(d);
+	kfree_rcu(d, rcu);
 }
 
 static int fill_domain(struct moat_domain *d, struct bpf_verifier_env *env)
@@ -248,7 +253,13 @@ int moat_domain_placed(struct moat_domain *d, u8 *image)
 {
 	d->image = image;
 	d->entry = d->jit.entry;
+	moat_runs_placed(d);
 	return d->gate ? 0 : moat_gates_make(d);
+}
+
+void moat_domain_displaced(struct moat_domain *d)
+{
+	WRITE_ONCE(d->image, NULL);
 }
 
 /* The first line is that of the stub, too: the kernel's tools look for a line where the program begins. */

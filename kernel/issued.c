@@ -72,11 +72,9 @@ void moat_issued_free(struct moat_domain *d)
 
 /* Runs ---------------------------------------------------------------------- */
 
-void moat_issued_enter(struct moat_run *run)
+struct moat_held *moat_issued_of(const struct moat_domain *d, u32 slot)
 {
-	const struct moat_domain *d = run->domain;
-
-	run->held = &d->held[(run->slot - d->slots->start) / d->slot_bytes];
+	return d->held ? &d->held[slot] : NULL;
 }
 
 static u32 staging(const struct moat_run *run)
@@ -209,5 +207,4 @@ void moat_issued_leave(struct moat_run *run)
 		restore_header(&held->issued[i]);
 		bpf_ringbuf_discard_proto.func((unsigned long)held->issued[i].sample, 0, 0, 0, 0);
 	}
-	run->held = NULL;
 }

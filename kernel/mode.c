@@ -7,6 +7,7 @@
 #include <linux/debugfs.h>
 #include <linux/init.h>
 #include <linux/mutex.h>
+#include <linux/rculist.h>
 #include <linux/seq_file.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
@@ -131,15 +132,29 @@ static DEFINE_MUTEX(domains_lock);
 void moat_remember_domain(struct moat_domain *d)
 {
 	mutex_lock(&domains_lock);
-	list_add_tail(&d->list, &domains);
+	list_add_tail_rcu(&d->list, &domains);
 	mutex_unlock(&domains_lock);
 }
 
 void moat_forget_domain(struct moat_domain *d)
 {
 	mutex_lock(&domains_lock);
-	list_del_init(&d->list);
+	list_del_rcu(&d->list);
 	mutex_unlock(&domains_lock);
+}
+
+struct moat_domain *moat_domain_at(unsigned long ip)
+{
+	struct moat_domain *d, *found = NULL;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(d, &domains, list)
+		if (ip - (unsigned long)READ_ONCE(d->image) < d->jit.bytes) {
+			found = d;
+			break;
+		}
+	rcu_read_unlock();
+	return found;
 }
 
 /* One line for each isolated program. */

@@ -2,49 +2,11 @@
 /* One run of an isolated program: from the stub in front of its image to the value that it returns. */
 #define pr_fmt(fmt) "moat: " fmt
 
-#include <linux/bitops.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
-#include <linux/sched.h>
 #include <linux/smp.h>
 #include "domain.h"
 #include "enter.h"
-
-/* Slots ------------------------------------------------------------------- */
-
-/* The first free slot from @first on, or nr_slot. */
-static noinline u32 find_slot(struct moat_domain *d, u32 first)
-{
-	u32 i, at;
-
-	for (i = 0; i < d->nr_slot; i++) {
-		at = (first + i) % d->nr_slot;
-		if (!test_bit(at, d->slot_used) && !test_and_set_bit_lock(at, d->slot_used))
-			return at;
-	}
-	atomic64_inc(&d->runs_refused);
-	return d->nr_slot;
-}
-
-/* Each CPU looks from its own place on, so that those who run at the same time seldom meet. */
-static bool take_slot(struct moat_run *run, struct moat_domain *d)
-{
-	u32 at = raw_smp_processor_id() * MOAT_SLOTS_PER_CPU;
-
-	if (unlikely(at >= d->nr_slot || test_and_set_bit_lock(at, d->slot_used))) {
-		at = find_slot(d, at);
-		if (at == d->nr_slot)
-			return false;
-	}
-	run->slot_index = at;
-	run->slot = d->slots->start + at * d->slot_bytes;
-	return true;
-}
-
-static void give_slot(struct moat_run *run, struct moat_domain *d)
-{
-	clear_bit_unlock(run->slot_index, d->slot_used);
-}
 
 /* Memory ------------------------------------------------------------------ */
 
@@ -85,6 +47,7 @@ void moat_run_end(struct moat_run *run)
 {
 	moat_forget_frames(run, current_stack_pointer);
 	moat_image_abort(run);
+	BUG();	/* the kernel's tools do not know that it does not come here */
 }
 
 void moat_run_fault(struct moat_run *run, const struct moat_fault_info *fault)
@@ -113,66 +76,84 @@ static noinline void report(struct moat_run *run)
 
 /* Runs -------------------------------------------------------------------- */
 
-/* The image runs with its own task's pointer to the run, for faults: whoever interrupts it nests properly. */
-static u64 enter(struct moat_run *run)
+/* Nothing is left of the run.  What one that faulted has left in its views is not written back. */
+static void clean(struct moat_run *run, bool entered)
 {
-	struct moat_domain *d = run->domain;
-	u64 r0;
-
-	run->frame.stack = d->cage.base + run->slot + MOAT_STACK_BYTES;
-	run->frame.cage = d->cage.base;
-	run->frame.cpu = raw_smp_processor_id();
-	run->outer = current->moat_run;
-	current->moat_run = run;
-	barrier();
-	r0 = moat_image_call(run, run->slot + MOAT_SLOT_CTX, (unsigned long)d->image + d->entry);
-	barrier();
-	current->moat_run = run->outer;
-	return r0;
+	if (entered && run->domain->view_leaves && !run->fault.kind)
+		moat_view_leave(run);
+	if (run->held)
+		moat_issued_leave(run);
+	run->tail_calls = 0;
 }
 
-/* One program of a chain of tail calls.  What a run that faulted has left in its views is not written back. */
-static u64 run_one(struct moat_run *run)
+/* The same of one that may have been ended from within. */
+static void end(struct moat_run *run, bool entered)
 {
-	struct moat_domain *d = run->domain;
-	u64 r0 = 0;
-
-	if (!take_slot(run, d))
-		return 0;
+	clean(run, entered);
+	if (unlikely(run->fault.kind))
+		report(run);
 	run->fault.kind = 0;
-	if (d->held)
-		moat_issued_enter(run);
-	if (!d->view_enters || moat_view_enter(run, &r0)) {
-		r0 = enter(run);
-		if (d->view_leaves && !run->fault.kind)
-			moat_view_leave(run);
-	}
-	if (d->held)
-		moat_issued_leave(run);
-	give_slot(run, d);
-	if (likely(!run->fault.kind))
-		return r0;
-	report(run);
-	return 0;
+	run->next = NULL;
+	run->callbacks = 0;
+	run->called = false;
+	moat_run_give(run);
+}
+
+static u64 enter(struct moat_run *run)
+{
+	const struct moat_domain *d = run->domain;
+
+	/* The CPU whose slot it is may be another one. */
+	run->frame.cpu = raw_smp_processor_id();
+	return moat_image_call(run, run->r1, (unsigned long)d->image + d->entry);
+}
+
+/* What is left of a chain of tail calls, from one program on. */
+static u64 run_chain(void *ctx, struct moat_domain *d, u32 tail_calls)
+{
+	struct bpf_prog *next = NULL;
+	struct moat_run *run;
+	struct moat_entered e;
+
+	do {
+		run = moat_run_take(d);
+		if (unlikely(!run))
+			return 0;
+		run->ctx = ctx;
+		run->tail_calls = tail_calls;
+		e.run = run;
+		if (d->view_enters)
+			e = moat_view_enter(run);
+		if (e.run)
+			e.r0 = enter(run);
+		next = run->next;
+		tail_calls = run->tail_calls + 1;
+		end(run, e.run);
+		if (next)
+			d = next->aux->moat;
+	} while (next);
+	return e.r0;
 }
 
 u64 moat_domain_run(void *ctx, struct moat_domain *d)
 {
-	/* The kernel can be configured to clear what is not set here: a large part of what a small program costs. */
-	struct moat_run run __uninitialized;
-	u64 r0;
+	return run_chain(ctx, d, 0);
+}
 
-	run.domain = d;
-	run.ctx = ctx;
-	memset(&run.zeroed, 0, sizeof(run.zeroed));
-	for (;;) {
-		r0 = run_one(&run);
-		if (likely(!run.next))
-			return r0;
-		run.domain = run.next->aux->moat;
-		run.next = NULL;
-		run.data = run.data_end = 0;
-		run.callbacks = 0;
-		run.tail_calls++;
-	}
+/* Stubs --------------------------------------------------------------------- */
+
+u64 moat_run_leave(u64 r0, struct moat_run *run)
+{
+	clean(run, true);
+	return r0;
+}
+
+u64 moat_run_ended(struct moat_run *run)
+{
+	struct bpf_prog *next = run->next;
+	u32 tail_calls = run->tail_calls + 1;
+	void *ctx = run->ctx;
+
+	end(run, true);
+	return next ? run_chain(ctx, next->aux->moat, tail_calls) : 0;
 }

@@ -153,20 +153,18 @@ static void flush(struct moat_run *run)
 		moat_packet_flush(run);
 }
 
-bool moat_view_enter(struct moat_run *run, u64 *r0)
+struct moat_entered moat_view_enter(struct moat_run *run)
 {
 	const struct moat_view *v = run->domain->view;
 
 	if (v->prologue) {
 		u32 verdict = moat_view_call(v->prologue, run->ctx, NULL);
 
-		if (verdict != MOAT_PROLOGUE_DONE) {
-			*r0 = verdict;
-			return false;
-		}
+		if (verdict != MOAT_PROLOGUE_DONE)
+			return (struct moat_entered){ .r0 = verdict };
 	}
 	fill(run);
-	return true;
+	return (struct moat_entered){ .run = run };
 }
 
 void moat_view_leave(struct moat_run *run)

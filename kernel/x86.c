@@ -98,6 +98,31 @@ static void history_options(struct moat_kernel *k)
 			   cpu_feature_enabled(X86_FEATURE_CLEAR_BHB_HW);
 }
 
+/* DEFINE_PER_CPU's own addresses are distances from where GS points. */
+void moat_machine_slot(struct moat_options *opt, struct moat_kernel *k, const void __percpu *run)
+{
+#ifdef CONFIG_SMP
+	k->slot = (__force unsigned long)run;
+	k->cpu_offset = (__force unsigned long)&this_cpu_off;
+	opt->ends = true;
+#endif
+}
+
+s32 moat_machine_saved(u8 reg)
+{
+	switch (reg) {
+	case X64_RBX:
+		return 0;
+	case X64_R12:
+	case X64_R13:
+	case X64_R14:
+	case X64_R15:
+		return 1 + reg - X64_R12;
+	default:	/* RBP, which the stub has saved */
+		return -1;
+	}
+}
+
 void moat_machine_options(struct moat_options *opt, struct moat_kernel *k)
 {
 	opt->arch = &x64_arch;

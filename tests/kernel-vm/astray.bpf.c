@@ -18,7 +18,7 @@ struct {
 	__type(value, __u32);
 } next SEC(".maps");
 
-__u64 counted, sum, wild, inner_runs;
+__u64 counted, sum, wild, inner_runs, inside, most;
 
 SEC("tc")
 int astray(struct __sk_buff *skb)
@@ -65,6 +65,27 @@ int astray_after_tail_call(struct __sk_buff *skb)
 {
 	bpf_tail_call(skb, &next, 0);
 	return 77;
+}
+
+static long add(__u32 i, void *arg)
+{
+	*(__u64 *)arg += i;
+	return 0;
+}
+
+/* Takes a while.  Others may begin in between; packets of an odd length lead astray. */
+SEC("tc")
+int overlap(struct __sk_buff *skb)
+{
+	__u64 total = 0, now = __sync_fetch_and_add(&inside, 1) + 1;
+
+	if (now > most)
+		most = now;
+	bpf_loop(200000, add, &total, 0);
+	__sync_fetch_and_sub(&inside, 1);
+	if (skb->len & 1)
+		total += look(wild);
+	return (int)total;
 }
 
 /* The helper is what must see that this is not the program's. */

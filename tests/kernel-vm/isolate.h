@@ -24,6 +24,8 @@ void isolate_domain(const char *name, unsigned long long *faults, unsigned long 
 void isolate_events(const char *mode);
 /* Programs of two modes together, and several at once. */
 void isolate_among_others(const char *mode);
+/* Runs of one program that overlap on a CPU; with a verifier that is told to believe. */
+void isolate_overlaps(const char *mode);
 /* Programs that fault, and what is left of them. */
 void isolate_faults(const char *mode);
 /* Each kind of fault, in tasks and interrupts; only with isolation, and with a verifier that is told to believe. */

@@ -217,5 +217,6 @@ void isolate_among_others(const char *mode)
 		return;
 	faults_at_once(mode);
 	faults_on_packets(mode);
+	isolate_overlaps(mode);
 	fool(false);
 }

@@ -27,7 +27,7 @@ static struct { uint64_t start, end; enum part part; } range[MAX_RANGES];
 static unsigned int nr_ranges;
 static uint64_t number[2], count[NR_PARTS];
 static enum part told, now;
-static int listening, running, inside;
+static int listening, running;
 
 static enum part part_of(uint64_t at)
 {
@@ -47,19 +47,14 @@ static void executed(unsigned int vcpu, void *user)
 	if (!listening)
 		return;
 	part = part_of(b->start);
-	if (part == RANGE_OUTSIDE || (!running && part != PART_IMAGE)) {
-		running = inside = 0;
+	if (part == RANGE_OUTSIDE || (!running && part != PART_IMAGE && part != PART_STUB)) {
+		running = 0;
 		return;
 	}
 	running = 1;
-	/* An image is entered, and left, by way of moat_image_call(). */
-	if (part == RANGE_ENTER || part == PART_RUN)
-		inside = part == RANGE_ENTER;
 	if (part != RANGE_SHARED)
 		now = part;
-	if (now == RANGE_ENTER)
-		now = PART_RUN;
-	count[now == PART_IMAGE && !inside ? PART_STUB : now] += b->nr_insn;
+	count[now] += b->nr_insn;
 }
 
 static void tell(void)
@@ -71,7 +66,7 @@ static void tell(void)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, " %llu", (unsigned long long)count[i]);
 	snprintf(line + n, sizeof(line) - (size_t)n, "\n");
 	qemu_plugin_outs(line);
-	listening = running = inside = 0;
+	listening = running = 0;
 }
 
 static void add_range(void)

@@ -84,8 +84,11 @@ static const struct rule {
 	bool ours;
 	enum part part;
 } rule[] = {
-	{ "moat_image_", true, RANGE_ENTER },
+	{ "moat_image_", true, PART_RUN },
 	{ "moat_domain_run", true, PART_RUN },
+	{ "moat_run_leave", true, PART_RUN },
+	{ "moat_run_take", true, PART_RUN },
+	{ "moat_run_give", true, PART_RUN },
 	{ "moat_run_", true, PART_GATES },
 	{ "moat_gate_", true, PART_GATES },
 	{ "moat_proto_", true, PART_GATES },
@@ -124,6 +127,28 @@ static u64 behind(u32 i)
 	while (i + 1 < nr_symbols && symbols[i].at == at)
 		i++;
 	return symbols[i].at;
+}
+
+/* In front of the images of isolated programs, as their kernel says.  What is told first counts. */
+static void tell_stubs(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/moat/images", "r");
+	unsigned long long at, bytes;
+	const char *address, *main;
+	char *line = NULL;
+	size_t room = 0;
+
+	tell_part(PART_STUB);
+	while (f && getline(&line, &room, f) > 0) {
+		address = strstr(line, " address=");
+		main = strstr(line, " main=");
+		if (CHECK(address && main && sscanf(address, " address=%llx", &at) == 1 &&
+			  sscanf(main, " main=%llx", &bytes) == 1, "images: %s", line))
+			tell_range(at, bytes);
+	}
+	free(line);
+	if (f)
+		fclose(f);
 }
 
 /* What is not a program's; ranges that were told before take precedence. */
@@ -182,6 +207,7 @@ static void measure(const char *type, const char *name, struct bpf_object *obj, 
 	u32 i, bytes = 0;
 
 	MARK_ASM(MARK_FORGET);
+	tell_stubs();
 	tell_part(PART_IMAGE);
 	bpf_object__for_each_program(prog, obj)
 		if (bpf_program__fd(prog) >= 0)

@@ -4,16 +4,15 @@
 #define MOAT_KERNEL_VM_PARTS_H
 
 enum part {
-	PART_STUB,	/* a program's code, outside its image: what the kernel calls */
+	PART_STUB,	/* an isolated program's code in front of its image: what the kernel calls */
 	PART_IMAGE,	/* a program's code (without isolation: all of it) */
-	PART_RUN,	/* entry and exit: moat_domain_run() */
+	PART_RUN,	/* entry and exit in other code: moat_domain_run(), what stubs call */
 	PART_VIEWS,
 	PART_GATES,	/* audit of calls, and loads from packets */
 	PART_HELPERS,	/* what else the kernel does for a program */
 	NR_PARTS,
 	/* Not parts: what ranges mean besides. */
-	RANGE_ENTER = NR_PARTS,	/* of PART_RUN: calls an image */
-	RANGE_SHARED,		/* belongs to whoever called it */
+	RANGE_SHARED = NR_PARTS,	/* belongs to whoever called it */
 	RANGE_OUTSIDE,		/* runs programs, and is none of their parts */
 };
 

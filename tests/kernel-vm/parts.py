@@ -11,7 +11,7 @@ machine. Of 12 runs the one with the fewest counts, as no interrupt came into th
 
 - *none*: all of a run without isolation, and how many of those are the program's own code; the rest are helpers.
 - *image*: the program's own code, translated; array lookups and the number of the CPU are done in it without a call.
-- *entry*: the stub in front of the image, and `moat_domain_run()`: slot, frame, registers.
+- *entry*: the stub in front of the image, and what it calls but views: slot, frame, registers, clean-up.
 - *views*: the context's fields and the packet's bytes, copied in and back.
 - *gates*: audit of helper calls' arguments, and loads from the packet (`LD_ABS`) behind what was copied of it.
 - *helpers*: what the kernel's helpers execute themselves.
@@ -61,7 +61,7 @@ def main():
     both = {k: m for k, m in programs.items() if "none" in m and "basereg" in m}
     for name, m in programs.items():
         # a program that the plugin saw nothing of, or that is not isolated, has not been measured
-        if not all(map(total, m.values())) or ("basereg" in m and not m["basereg"]["run"]):
+        if not all(map(total, m.values())) or ("basereg" in m and not m["basereg"]["stub"]):
             sys.exit("parts: nothing, or no isolation, was seen of %s/%s" % name)
     if not both:
         sys.exit("parts: no program in both modes in " + log)

@@ -81,6 +81,17 @@ tamper() {
 	refused "$1: a stub that calls something else" --image $image --kernel /tmp/wrong
 	other domain
 	refused "$1: a stub for another domain" --image $image --kernel /tmp/wrong
+	if [ "$(fact slot)" != 0x0 ]; then
+		other slot
+		refused "$1: a stub with another run" --image $image --kernel /tmp/wrong
+		other cpu_offset
+		refused "$1: a stub that finds it elsewhere" --image $image --kernel /tmp/wrong
+		for function in enter leave; do
+			[ "$(fact $function)" != 0x0 ] || continue
+			other $function
+			refused "$1: a stub with another $function()" --image $image --kernel /tmp/wrong
+		done
+	fi
 	if [ -n "$(fact sites)" ]; then
 		other call tail packet
 		refused "$1: calls of something else" --image $image --kernel /tmp/wrong

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The slots of a domain: who has them, and whose run a fault is in. */
+#include <linux/atomic.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+#include "domain.h"
+#include "glue.h"
+
+#define TAKEN	1	/* a slot whose run has no stack pointer yet */
+
+static bool take(struct moat_run *run)
+{
+	return !READ_ONCE(run->host_sp) && !cmpxchg(&run->host_sp, 0, TAKEN);
+}
+
+void moat_run_give(struct moat_run *run)
+{
+	smp_store_release(&run->host_sp, 0);
+}
+
+/* Of this CPU, or of another, which may run the same program at the same time. */
+static noinline struct moat_run *find_run(struct moat_domain *d)
+{
+	u32 cpu, i;
+
+	for_each_possible_cpu(cpu)
+		for (i = 1; i < MOAT_SLOTS_PER_CPU; i++) {
+			struct moat_run *run = &per_cpu_ptr(d->runs, cpu)->run[i];
+
+			if (take(run))
+				return run;
+		}
+	atomic64_inc(&d->runs_refused);
+	return NULL;
+}
+
+/*
+ * Programs run with migration disabled, but the CPU's next task may run the same one.  A stub takes the first slot
+ * with one instruction that is not locked, as only its own CPU does.
+ */
+struct moat_run *moat_run_take(struct moat_domain *d)
+{
+	struct moat_cpu_runs *own = raw_cpu_ptr(d->runs);
+	struct moat_run *run = &own->run[0];
+	u32 i;
+
+	if (cmpxchg_local(&run->host_sp, 0, TAKEN)) {
+		for (i = 1; i < MOAT_SLOTS_PER_CPU && !take(&own->run[i]); i++)
+			;
+		run = i < MOAT_SLOTS_PER_CPU ? &own->run[i] : find_run(d);
+		if (!run)
+			return NULL;
+	}
+	run->called = true;
+	return run;
+}
+
+int moat_runs_alloc(struct moat_domain *d)
+{
+	d->runs = alloc_percpu_gfp(struct moat_cpu_runs, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!d->runs)
+		return -ENOMEM;
+	moat_machine_slot(&d->opt, &d->kernel, d->runs);
+	return 0;
+}
+
+void moat_runs_fill(struct moat_domain *d)
+{
+	u32 cpu, i, slot = 0;
+
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++, slot++) {
+			struct moat_run *run = &per_cpu_ptr(d->runs, cpu)->run[i];
+
+			run->domain = d;
+			run->slot = d->slots->start + slot * d->slot_bytes;
+			run->r1 = run->slot + MOAT_SLOT_CTX;
+			run->held = moat_issued_of(d, slot);
+			run->frame.stack = d->cage.base + run->slot + MOAT_STACK_BYTES;
+			run->frame.cage = d->cage.base;
+			run->frame.cpu = cpu;
+		}
+}
+
+/* Behind the stub's call there is its return address, and then what the image pushes. */
+static void saved_registers(const struct moat *jit, s8 saved[5])
+{
+	u32 i;
+
+	for (i = 0; i < jit->nr_saved; i++) {
+		s32 which = moat_machine_saved(jit->saved[i]);
+
+		if (which >= 0)
+			saved[which] = -8 * (s32)(i + 2);
+	}
+}
+
+void moat_runs_placed(struct moat_domain *d)
+{
+	u32 cpu, i;
+
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++)
+			saved_registers(&d->jit, per_cpu_ptr(d->runs, cpu)->run[i].saved);
+}
+
+/* Of all that are in progress on this stack, the innermost that @sp has not left. */
+struct moat_run *moat_run_at(const struct moat_domain *d, unsigned long sp)
+{
+	struct moat_run *found = NULL;
+	u32 cpu, i;
+
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++) {
+			struct moat_run *run = &per_cpu_ptr(d->runs, cpu)->run[i];
+			unsigned long at = READ_ONCE(run->host_sp);
+
+			if (at >= sp && at - sp < THREAD_SIZE && (!found || at < found->host_sp))
+				found = run;
+		}
+	return found;
+}
