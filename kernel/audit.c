@@ -115,6 +115,15 @@ static u64 record(struct moat_call *c, const struct moat_check *check)
 	return (unsigned long)issued;
 }
 
+static u64 socket(struct moat_call *c, const struct moat_check *check)
+{
+	void *sk = moat_socket_at(c->run, c->in[check->arg], check->what.ref == MOAT_OBJECT_FULL_SOCKET);
+
+	if (!sk)
+		moat_gate_miss(c, check->arg, "not the socket of this run's context");
+	return (unsigned long)sk;
+}
+
 static u64 examine(struct moat_call *c, const struct moat_check *check)
 {
 	switch ((enum moat_audit_kind)check->what.kind) {
@@ -126,6 +135,8 @@ static u64 examine(struct moat_call *c, const struct moat_check *check)
 		return map(c, check);
 	case MOAT_AUDIT_RECORD:
 		return record(c, check);
+	case MOAT_AUDIT_OBJECT:
+		return socket(c, check);
 	case MOAT_AUDIT_CALLBACK:
 		if (!moat_callback_at(c->run->domain, c->in[check->arg]))
 			moat_gate_miss(c, check->arg, "not a callback of this program");

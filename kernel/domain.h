@@ -278,6 +278,8 @@ bool moat_issued_memory(const struct moat_run *run, u32 off, u64 bytes, const st
  */
 int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env);
 void moat_view_free(struct moat_domain *d);
+/* May a context that came to the one program be the other's, too, whose type is the same? */
+bool moat_view_follows(const struct moat_domain *from, const struct moat_domain *to);
 /* Bytes that a slot has for the packet. */
 u32 moat_view_packet_bytes(const struct moat_domain *d);
 /*

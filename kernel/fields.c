@@ -25,7 +25,7 @@ enum {
 
 /* Finding them ------------------------------------------------------------- */
 
-static int add(struct moat_fields *f, u32 off, u32 bytes, bool written)
+int moat_fields_add(struct moat_fields *f, u32 off, u32 bytes, bool written)
 {
 	struct moat_field *field;
 
@@ -70,6 +70,18 @@ static int use(struct moat_fields *f, u32 i, const struct bpf_insn *insn)
 	case PTR_TO_PACKET_END:
 		f->data = true;
 		return 0;
+	case PTR_TO_SOCKET:
+	case PTR_TO_SOCK_COMMON:
+	case PTR_TO_SOCKET | PTR_MAYBE_NULL:
+	case PTR_TO_SOCK_COMMON | PTR_MAYBE_NULL:
+		if (f->has_socket && f->socket != off)
+			return moat_refuse(f->env, -EOPNOTSUPP, "insn %u: a second socket has no isolated form", i);
+		f->has_socket = true;
+		f->socket = off;
+		return 0;
+	case PTR_TO_FLOW_KEYS:
+		f->keys = true;
+		return 0;
 	default:
 		return moat_refuse(f->env, -EOPNOTSUPP, "insn %u: context offset %d is a pointer, which has no isolated form",
 				   i, off);
@@ -79,14 +91,7 @@ static int use(struct moat_fields *f, u32 i, const struct bpf_insn *insn)
 		bytes = info.ctx_field_size;
 		off &= ~(bytes - 1);
 	}
-	return add(f, off, bytes, written);
-}
-
-static bool is_memory(const struct bpf_insn *insn)
-{
-	u8 class = BPF_CLASS(insn->code);
-
-	return (class == BPF_LDX || class == BPF_STX || class == BPF_ST) && BPF_MODE(insn->code) == BPF_MEM;
+	return moat_fields_add(f, off, bytes, written);
 }
 
 int moat_fields_find(struct moat_fields *f)
@@ -96,7 +101,7 @@ int moat_fields_find(struct moat_fields *f)
 	u32 i;
 
 	for (i = 0; i < prog->len && !err; i++)
-		if (is_memory(&prog->insnsi[i]) && f->env->insn_aux_data[i].ptr_type == PTR_TO_CTX)
+		if (moat_accesses_memory(&prog->insnsi[i]) && f->env->insn_aux_data[i].ptr_type == PTR_TO_CTX)
 			err = use(f, i, &prog->insnsi[i]);
 	return err;
 }
@@ -105,6 +110,7 @@ int moat_fields_find(struct moat_fields *f)
 
 struct code {
 	struct bpf_verifier_env *env;
+	bpf_convert_ctx_access_t convert;
 	struct bpf_insn *insn;
 	u32 len;
 };
@@ -123,7 +129,7 @@ static struct bpf_insn field_insn(const struct moat_field *f, u8 class, u8 dst, 
 static int convert(struct code *c, const struct moat_field *f, enum bpf_access_type type)
 {
 	struct bpf_insn insn = type == BPF_READ ? field_insn(f, BPF_LDX, HOST, CTX) : field_insn(f, BPF_STX, CTX, SEEN);
-	u32 bytes = 0, n = c->env->ops->convert_ctx_access(type, &insn, c->insn + c->len, c->env->prog, &bytes);
+	u32 bytes = 0, n = c->convert(type, &insn, c->insn + c->len, c->env->prog, &bytes);
 
 	if (!n || n >= CONVERTED)
 		return moat_refuse(c->env, -EOPNOTSUPP, "context offset %u has no conversion", f->off);
@@ -244,7 +250,7 @@ static int make_copies(struct code *c, const struct moat_fields *f, struct moat_
 
 int moat_fields_make(const struct moat_fields *f, struct moat_view *v)
 {
-	struct code c = { .env = f->env };
+	struct code c = { .env = f->env, .convert = f->env->ops->convert_ctx_access };
 	int err;
 
 	/* The conversions are given room for CONVERTED instructions wherever they write. */
@@ -258,4 +264,33 @@ int moat_fields_make(const struct moat_fields *f, struct moat_view *v)
 		err = make_copies(&c, f, v, true);
 	kvfree(c.insn);
 	return err;
+}
+
+int moat_fields_copy(const struct moat_fields *f, bpf_convert_ctx_access_t convert, struct bpf_prog **made)
+{
+	struct code c = { .env = f->env, .convert = convert };
+	struct moat_view v = { };
+	int err;
+
+	c.insn = kvcalloc(f->nr * PER_FIELD + 2 * CONVERTED, sizeof(*c.insn), GFP_KERNEL);
+	if (!c.insn)
+		return -ENOMEM;
+	err = make_copies(&c, f, &v, false);
+	*made = v.load;
+	kvfree(c.insn);
+	return err;
+}
+
+int moat_fields_pointer(struct bpf_verifier_env *env, u16 off, struct bpf_prog **made)
+{
+	const struct moat_field field = { .off = off, .bytes = sizeof(u64) };
+	struct bpf_insn insn[2 * CONVERTED];
+	struct code c = { .env = env, .convert = env->ops->convert_ctx_access, .insn = insn };
+	int err = convert(&c, &field, BPF_READ);
+
+	if (err)
+		return err;
+	put(&c, BPF_STX_MEM(BPF_DW, VIEW, HOST, 0));
+	put_end(&c, 0);
+	return compile(&c, "moat_socket", made);
 }

@@ -172,6 +172,14 @@ u64 moat_gate_loop(struct moat_call *c);	/* call.c */
 u64 moat_gate_reserve(struct moat_call *c);	/* issued.c: records of ring buffers */
 u64 moat_gate_release(struct moat_call *c);	/* submit or discard; argument 1 is the struct moat_issued */
 
+/* sockets.c */
+u64 moat_gate_fullsock(struct moat_call *c);
+u64 moat_gate_netns_cookie(struct moat_call *c);
+/* The host's socket that the run knows by @off, a whole one if @full; or NULL. */
+void *moat_socket_at(const struct moat_run *run, u32 off, bool full);
+/* Types of objects. */
+enum { MOAT_OBJECT_SOCKET = 1, MOAT_OBJECT_FULL_SOCKET };
+
 /* issued.c: what the run holds at exactly @off, of @ring if that is not NULL; else NULL. */
 struct moat_issued *moat_issued_at(const struct moat_run *run, u32 off, const struct bpf_map *ring);
 

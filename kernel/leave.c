@@ -14,7 +14,7 @@ static bool compatible(const struct moat_domain *from, const struct bpf_prog *pr
 {
 	const struct moat_domain *to = READ_ONCE(prog->aux->moat);
 
-	return to && to->image && to->type == from->type && to->attach == from->attach;
+	return to && to->image && to->type == from->type && to->attach == from->attach && moat_view_follows(from, to);
 }
 
 /*

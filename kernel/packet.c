@@ -28,7 +28,10 @@ int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf
 	v->packet_tell = true;
 	v->packet_bytes = last + 1;
 	/* An skb is written only behind the prologue that makes it this run's own, whatever the verifier says. */
-	v->packet_write = env->seen_direct_write && (kind == MOAT_PACKET_XDP || env->ops->gen_prologue);
+	if (kind >= MOAT_WINDOW_SOCKOPT)
+		v->packet_write = env->seen_direct_write && moat_window_writable(kind);
+	else
+		v->packet_write = env->seen_direct_write && (kind == MOAT_PACKET_XDP || env->ops->gen_prologue);
 	return 0;
 }
 
@@ -73,7 +76,12 @@ static struct host_packet host_packet(const struct moat_view *v, void *ctx)
 {
 	struct host_packet p = { 0 };
 
-	if (v->packet == MOAT_PACKET_SKB) {
+	if (v->packet >= MOAT_WINDOW_SOCKOPT) {
+		struct moat_bytes w = moat_window_find(v, ctx);
+
+		p.data = w.at;
+		p.bytes = w.bytes;
+	} else if (v->packet == MOAT_PACKET_SKB) {
 		const struct sk_buff *skb = ctx;
 
 		p.data = skb->data;
@@ -100,7 +108,9 @@ static u32 first_byte(const struct moat_run *run)
 /* The fields of the context where the program finds them; they are offsets, as all of its pointers. */
 static void tell(const struct moat_view *v, void *ctx, u32 data, u32 end, u32 meta)
 {
-	if (v->packet == MOAT_PACKET_SKB) {
+	if (v->packet >= MOAT_WINDOW_SOCKOPT) {
+		moat_window_tell(v, ctx, data, end);
+	} else if (v->packet == MOAT_PACKET_SKB) {
 		struct __sk_buff *skb = ctx;
 
 		skb->data = data;

@@ -9,6 +9,7 @@
  */
 #include <linux/slab.h>
 #include "gate.h"
+#include "view.h"
 
 const char *func_id_name(int id);	/* kernel/bpf/disasm.c */
 
@@ -18,6 +19,8 @@ static const struct own_form {
 	u64 (*call)(struct moat_call *c);
 } own_form[] = {
 	{ BPF_FUNC_loop,		moat_gate_loop },
+	{ BPF_FUNC_sk_fullsock,		moat_gate_fullsock },
+	{ BPF_FUNC_get_netns_cookie,	moat_gate_netns_cookie },
 	{ BPF_FUNC_ringbuf_reserve,	moat_gate_reserve },
 	{ BPF_FUNC_ringbuf_submit,	moat_gate_release },
 	{ BPF_FUNC_ringbuf_discard,	moat_gate_release },
@@ -54,6 +57,9 @@ static const struct copy_rule {
 	{ BPF_FUNC_lwt_push_encap,		ARG(3) },
 	{ BPF_FUNC_lwt_seg6_store_bytes,	ARG(3) },
 	{ BPF_FUNC_lwt_seg6_action,		ARG(3) },
+	{ BPF_FUNC_bind,			ARG(2) },
+	{ BPF_FUNC_setsockopt,			ARG(4) },
+	{ BPF_FUNC_store_hdr_opt,		ARG(2) },
 	{ BPF_FUNC_tcp_raw_gen_syncookie_ipv4,	ARG(1) | ARG(2) },
 	{ BPF_FUNC_tcp_raw_gen_syncookie_ipv6,	ARG(1) | ARG(2) },
 	{ BPF_FUNC_tcp_raw_check_syncookie_ipv4, ARG(1) | ARG(2) },
@@ -102,6 +108,9 @@ static const u8 kind_of[__BPF_ARG_TYPE_MAX] = {
 	[ARG_PTR_TO_CONST_STR]		= MOAT_ARG_MEM,
 	[ARG_PTR_TO_ALLOC_MEM]		= MOAT_ARG_RECORD,
 	[ARG_CONST_ALLOC_SIZE_OR_ZERO]	= MOAT_ARG_SCALAR,
+	[ARG_PTR_TO_SOCK_COMMON]	= MOAT_ARG_OBJECT,
+	[ARG_PTR_TO_BTF_ID_SOCK_COMMON]	= MOAT_ARG_OBJECT,
+	[ARG_PTR_TO_SOCKET]		= MOAT_ARG_OBJECT,
 };
 
 /* What no check of ours covers: objects that were handed out, memory of another kind. */
@@ -124,7 +133,14 @@ static bool make_arg(struct moat_proto *p, const struct bpf_func_proto *fn, u32 
 	a->nullable = !!(flags & PTR_MAYBE_NULL) && type != ARG_PTR_TO_STACK;
 	switch (a->kind) {
 	case MOAT_ARG_CTX:
-		return !a->nullable;	/* it is supplied, so it cannot be left out */
+		/* It is supplied, so it cannot be left out, but where a number says whether there is one. */
+		if (a->nullable && p->h.id == BPF_FUNC_get_netns_cookie)
+			a->kind = MOAT_ARG_SCALAR;
+		return a->kind == MOAT_ARG_SCALAR || !a->nullable;
+	case MOAT_ARG_OBJECT:
+		a->object = type == ARG_PTR_TO_SOCKET ? MOAT_OBJECT_FULL_SOCKET : MOAT_OBJECT_SOCKET;
+		a->nullable = false;
+		return true;
 	case MOAT_ARG_RECORD:
 		return p->own && !a->nullable;
 	case MOAT_ARG_CALLBACK:
@@ -164,6 +180,11 @@ static const char *make_return(struct moat_proto *p, const struct bpf_func_proto
 		p->h.ret = MOAT_RET_MAP_VALUE;
 		p->returns_value = true;
 		return NULL;
+	case RET_PTR_TO_SOCKET:
+		/* What it returns is a number, for analysis. */
+		if (p->h.id == BPF_FUNC_sk_fullsock)
+			return NULL;
+		return "returns an object that has no isolated form";
 	case RET_PTR_TO_ALLOC_MEM:
 		if (p->h.id == BPF_FUNC_ringbuf_reserve) {
 			p->h.ret = MOAT_RET_MEM;
@@ -188,8 +209,10 @@ static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn
 		/* It takes as many as its format says, which the kernel's prototype does not. */
 		if (p->h.id == BPF_FUNC_trace_printk && i >= 2)
 			p->h.arg[i].kind = MOAT_ARG_SCALAR;
-		p->context |= p->h.arg[i].kind == MOAT_ARG_CTX;
+		p->context |= p->h.arg[i].kind == MOAT_ARG_CTX || p->h.arg[i].kind == MOAT_ARG_OBJECT;
 	}
+	/* Contexts of control groups' programs have it as a field. */
+	p->context |= p->h.id == BPF_FUNC_set_retval;
 	if (!why)
 		why = moat_proto_maps(p);
 	/* A helper that writes a packet leaves the program's view of it behind, too. */
@@ -201,6 +224,16 @@ static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn
 	}
 	/* Tail calls have no function. */
 	return why || !p->fn ? why : moat_proto_broken(&p->h);
+}
+
+static bool takes_socket(const struct moat_helper *h)
+{
+	u32 i;
+
+	for (i = 0; i < MOAT_MAX_ARGS; i++)
+		if (h->arg[i].kind == MOAT_ARG_OBJECT)
+			return true;
+	return false;
 }
 
 int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc, s32 id)
@@ -227,6 +260,8 @@ int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc,
 	p->fn = fn->func;
 	p->h.fn = (void *)fn->func;	/* for moat_proto_broken(): there is one */
 	why = convert(p, fn);
+	if (!why && takes_socket(&p->h) && !d->view->socket)
+		why = "takes a socket, and the program's context has none";
 	if (why)
 		return moat_refuse(env, -EOPNOTSUPP, "insn %u: helper %s %s", pc, p->h.name, why);
 	return 0;

@@ -10,6 +10,14 @@ enum moat_packet_kind {
 	MOAT_PACKET_NONE,
 	MOAT_PACKET_SKB,
 	MOAT_PACKET_XDP,
+	/* window.c: memory behind other pointers of the context */
+	MOAT_WINDOW_SOCKOPT,
+	MOAT_WINDOW_SOCK_OPS,
+	MOAT_WINDOW_SK_MSG,
+	MOAT_WINDOW_REUSEPORT,
+	MOAT_WINDOW_FLOW,
+	MOAT_WINDOW_TRACEPOINT,
+	MOAT_NR_PACKETS,
 };
 
 /*
@@ -25,11 +33,18 @@ struct moat_view {
 	struct bpf_prog *prologue;	/* what the kernel puts in front of a program that writes packets */
 	/* Others are copied: bytes [flat, flat_end). */
 	u32 flat, flat_end;
+	u32 arguments;			/* bytes that a context of arguments has, whether they are looked at or not */
+
+	/* The context's pointer to a socket, at @socket_field of it. */
+	struct bpf_prog *socket;	/* the host's pointer */
+	struct bpf_prog *socket_common, *socket_full;	/* fields to the copy, of any socket and of whole ones */
+	u16 socket_field;
 
 	u8 packet;			/* enum moat_packet_kind; NONE unless the program asks where the packet is, or loads from it */
 	bool packet_tell;		/* the context's view says where the packet is */
 	bool packet_write;		/* the program writes there */
 	bool meta;			/* it asks for the metadata in front of the packet, too */
+	bool keys;			/* it asks for flow keys, which are written back always */
 	u32 packet_bytes;		/* of the packet: what it can reach */
 };
 
@@ -49,6 +64,24 @@ void moat_packet_fill(struct moat_run *run);
 /* Copy back what was copied in, if the program writes packets. */
 void moat_packet_flush(struct moat_run *run);
 
+/* window.c: the memory that a window of @v's kind shows, now. */
+struct moat_bytes {
+	u8 *at;
+	u32 bytes;
+};
+struct moat_bytes moat_window_find(const struct moat_view *v, void *ctx);
+/* Where the program finds it, in the view of its context. */
+void moat_window_tell(const struct moat_view *v, void *view, u32 data, u32 end);
+bool moat_window_writable(enum moat_packet_kind kind);
+/* The flow dissector's result. */
+void moat_flow_keys_fill(struct moat_run *run);
+void moat_flow_keys_flush(struct moat_run *run);
+
+/* arguments.c: how long the context of a program on a trampoline is. */
+u32 moat_arguments_bytes(const struct bpf_prog *prog);
+/* Does the program look into objects that only BTF describes?  0, or -EOPNOTSUPP (told to the log). */
+int moat_arguments_check(struct bpf_verifier_env *env);
+
 /* fields.c: one access to a context that the kernel converts. */
 struct moat_field {
 	u16 off;
@@ -61,12 +94,33 @@ struct moat_field {
 struct moat_fields {
 	struct bpf_verifier_env *env;
 	u32 nr;
-	bool data, meta;	/* the program asks for the packet; for its metadata */
+	bool data, meta, keys;	/* the program asks for the packet; for its metadata; for flow keys */
+	bool has_socket;
+	u16 socket;		/* where it asks for one */
 	struct moat_field field[MOAT_MAX_FIELDS];
 };
 
+/* Is this a load or store that analysis knows the pointer's type of? */
+static inline bool moat_accesses_memory(const struct bpf_insn *insn)
+{
+	u8 class = BPF_CLASS(insn->code);
+
+	return (class == BPF_LDX || class == BPF_STX || class == BPF_ST) && BPF_MODE(insn->code) == BPF_MEM;
+}
+
 /* Find what the program uses of its context.  0, or -EOPNOTSUPP (told to the log). */
 int moat_fields_find(struct moat_fields *f);
+/* Note one. */
+int moat_fields_add(struct moat_fields *f, u32 off, u32 bytes, bool written);
+/* Code that copies those of some object, which @convert knows, to a view; none if there are none. */
+int moat_fields_copy(const struct moat_fields *f, bpf_convert_ctx_access_t convert, struct bpf_prog **made);
+/* Code that copies the context's pointer at @off to where its second argument points. */
+int moat_fields_pointer(struct bpf_verifier_env *env, u16 off, struct bpf_prog **made);
+
+/* sockets.c: the code for a context with a socket at @field; 0 or -errno, told to the log. */
+int moat_socket_plan(struct moat_view *v, u16 field, struct bpf_verifier_env *env);
+void moat_socket_fill(struct moat_run *run);
+
 /* Make the code for that.  0 or -errno; what was made before an error is in @v, too. */
 int moat_fields_make(const struct moat_fields *f, struct moat_view *v);
 

@@ -25,6 +25,7 @@ static const struct view_type {
 	bool known;
 	u8 packet;		/* enum moat_packet_kind */
 	u16 flat, flat_end;	/* flat_end 0: the kernel converts it */
+	bool arguments;		/* of a function, as many as it has */
 } types[] = {
 	[BPF_PROG_TYPE_SOCKET_FILTER]	= { true, MOAT_PACKET_SKB },
 	[BPF_PROG_TYPE_SCHED_CLS]	= { true, MOAT_PACKET_SKB },
@@ -36,9 +37,24 @@ static const struct view_type {
 	[BPF_PROG_TYPE_LWT_SEG6LOCAL]	= { true, MOAT_PACKET_SKB },
 	[BPF_PROG_TYPE_XDP]		= { true, MOAT_PACKET_XDP },
 	[BPF_PROG_TYPE_PERF_EVENT]	= { true },
+	[BPF_PROG_TYPE_CGROUP_SOCK]	= { true },
+	[BPF_PROG_TYPE_CGROUP_SOCK_ADDR] = { true },
+	[BPF_PROG_TYPE_CGROUP_SYSCTL]	= { true },
+	[BPF_PROG_TYPE_CGROUP_SOCKOPT]	= { true, MOAT_WINDOW_SOCKOPT },
+	[BPF_PROG_TYPE_SOCK_OPS]	= { true, MOAT_WINDOW_SOCK_OPS },
+	[BPF_PROG_TYPE_SK_LOOKUP]	= { true },
+	[BPF_PROG_TYPE_SK_SKB]		= { true, MOAT_PACKET_SKB },
+	[BPF_PROG_TYPE_SK_MSG]		= { true, MOAT_WINDOW_SK_MSG },
+	[BPF_PROG_TYPE_SK_REUSEPORT]	= { true, MOAT_WINDOW_REUSEPORT },
+	[BPF_PROG_TYPE_FLOW_DISSECTOR]	= { true, MOAT_WINDOW_FLOW },
+	[BPF_PROG_TYPE_CGROUP_DEVICE]	= { true, .flat_end = sizeof(struct bpf_cgroup_dev_ctx) },
 	/* The first word is where the kernel keeps its pointer to the registers. */
 	[BPF_PROG_TYPE_TRACEPOINT]	= { true, .flat = sizeof(void *), .flat_end = ALL_OF_SLOT },
 	[BPF_PROG_TYPE_RAW_TRACEPOINT]	= { true, .flat_end = MAX_BPF_FUNC_ARGS * sizeof(u64) },
+	[BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE] = { true, MOAT_WINDOW_TRACEPOINT,
+						    .flat_end = MAX_BPF_FUNC_ARGS * sizeof(u64) },
+	[BPF_PROG_TYPE_TRACING]		= { true, .flat_end = ALL_OF_SLOT, .arguments = true },
+	[BPF_PROG_TYPE_LSM]		= { true, .flat_end = ALL_OF_SLOT, .arguments = true },
 	[BPF_PROG_TYPE_KPROBE]		= { true, .flat_end = sizeof(struct pt_regs) },
 };
 
@@ -62,11 +78,18 @@ static int plan_flat(struct moat_view *v, const struct view_type *t, struct bpf_
 {
 	u32 end = env->prog->aux->max_ctx_offset;
 
-	if (end > t->flat_end)
+	if (t->arguments)
+		v->arguments = moat_arguments_bytes(env->prog);
+	if (end > t->flat_end || (t->arguments && end > v->arguments))
 		return moat_refuse(env, -EOPNOTSUPP, "context offset %u is out of its view's reach", end - 1);
 	/* Attaching compares with the same end, so each context that comes has as many bytes. */
 	v->flat = t->flat;
 	v->flat_end = max_t(u32, end, t->flat);
+	if (t->packet && env->prog->aux->max_tp_access) {
+		v->packet = t->packet;
+		v->packet_bytes = env->prog->aux->max_tp_access;
+		v->packet_write = moat_window_writable(t->packet);
+	}
 	return 0;
 }
 
@@ -80,8 +103,11 @@ static int plan_fields(struct moat_view *v, const struct view_type *t, struct bp
 	f->env = env;
 	err = moat_fields_find(f);
 	v->meta = f->meta;
+	v->keys = f->keys;
 	if (!err && f->data)
 		err = moat_packet_plan(v, t->packet, env);
+	if (!err && f->has_socket)
+		err = moat_socket_plan(v, f->socket, env);
 	if (!err)
 		err = moat_fields_make(f, v);
 	kfree(f);
@@ -98,6 +124,11 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 		return moat_refuse(env, -EOPNOTSUPP, "programs of type %u (%s) have no isolated form", type, type_name(type));
 	if (bpf_prog_is_dev_bound(env->prog->aux))
 		return moat_refuse(env, -EOPNOTSUPP, "offloaded programs have no isolated form");
+	if (type == BPF_PROG_TYPE_TRACING && env->prog->expected_attach_type == BPF_TRACE_ITER)
+		return moat_refuse(env, -EOPNOTSUPP, "iterators have no isolated form");
+	err = moat_arguments_check(env);
+	if (err)
+		return err;
 	if (!t->flat_end != !!env->ops->convert_ctx_access)
 		return moat_refuse(env, -EOPNOTSUPP, "the context of type %u (%s) is not what it was", type, type_name(type));
 	d->view = kzalloc(sizeof(*d->view), GFP_KERNEL_ACCOUNT);
@@ -106,8 +137,9 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	err = t->flat_end ? plan_flat(d->view, t, env) : plan_fields(d->view, t, env);
 	if (t->packet == MOAT_PACKET_SKB)
 		moat_packet_plan_loads(d->view, t->packet, d->insn, d->len);
-	d->view_enters = d->view->prologue || d->view->load || d->view->flat_end || d->view->packet;
-	d->view_leaves = d->view->store || d->view->packet_write;
+	d->view_enters = d->view->prologue || d->view->load || d->view->flat_end || d->view->packet || d->view->keys ||
+			 d->view->socket;
+	d->view_leaves = d->view->store || d->view->packet_write || d->view->keys;
 	return err;
 }
 
@@ -124,8 +156,21 @@ void moat_view_free(struct moat_domain *d)
 	free_code(d->view->load);
 	free_code(d->view->store);
 	free_code(d->view->prologue);
+	free_code(d->view->socket);
+	free_code(d->view->socket_common);
+	free_code(d->view->socket_full);
 	kfree(d->view);
 	d->view = NULL;
+}
+
+/* How long the one's context is was compared when it was attached; the other's was compared with nothing. */
+bool moat_view_follows(const struct moat_domain *from, const struct moat_domain *to)
+{
+	if (types[to->type].arguments)
+		return to->view->flat_end <= from->view->arguments;
+	if (to->view->packet == MOAT_WINDOW_TRACEPOINT)
+		return from->view->packet == MOAT_WINDOW_TRACEPOINT && to->view->packet_bytes <= from->view->packet_bytes;
+	return true;
 }
 
 /* Runs --------------------------------------------------------------------- */
@@ -141,6 +186,10 @@ static void fill(struct moat_run *run)
 		moat_view_call(v->load, run->ctx, view);
 	if (v->packet)
 		moat_packet_fill(run);
+	if (v->keys)
+		moat_flow_keys_fill(run);
+	if (v->socket)
+		moat_socket_fill(run);
 }
 
 static void flush(struct moat_run *run)
@@ -151,6 +200,8 @@ static void flush(struct moat_run *run)
 		moat_view_call(v->store, run->ctx, moat_run_ctx_view(run));
 	if (v->packet)
 		moat_packet_flush(run);
+	if (v->keys)
+		moat_flow_keys_flush(run);
 }
 
 struct moat_entered moat_view_enter(struct moat_run *run)

@@ -113,6 +113,13 @@ static bool from_packet(struct attempt *a)
 	return read_from(a, 9);
 }
 
+/* What a flow dissector writes its result to. */
+static bool from_flow_keys(struct attempt *a)
+{
+	put(LDX(BPF_DW, 9, 7, offsetof(struct __sk_buff, flow_keys)));
+	return read_from(a, 9);
+}
+
 /* XOR makes a number of the context, and of that an address. */
 static bool from_number(struct attempt *a)
 {
@@ -216,6 +223,7 @@ const struct attack attacks_on_memory[] = {
 	{ "a context that was a number", FILTER, true, from_number },
 	{ "far from the packet", TC, false, from_packet },
 	{ "far from the packet's end", TC, false, from_packet_end },
+	{ "far from the flow keys", BPF_PROG_TYPE_FLOW_DISSECTOR, false, from_flow_keys },
 	{ "read a neighbour's map", FILTER, true, read_neighbour },
 	{ "overwrite a neighbour's map", FILTER, true, write_neighbour },
 	{ "read the header of a map", FILTER, true, read_header },
