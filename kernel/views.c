@@ -87,6 +87,7 @@ static int plan_flat(struct moat_view *v, const struct view_type *t, struct bpf_
 	v->flat_end = max_t(u32, end, t->flat);
 	if (t->packet && env->prog->aux->max_tp_access) {
 		v->packet = t->packet;
+		v->packet_tell = true;
 		v->packet_bytes = env->prog->aux->max_tp_access;
 		v->packet_write = moat_window_writable(t->packet);
 	}

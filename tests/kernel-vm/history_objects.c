@@ -185,7 +185,7 @@ const struct history history_objects[] = {
 	{ "2022-0264", "an atomic made a number of a pointer", "tells an address of the kernel", NULL, FILTER, cve_2022_0264,
 	  HISTORY_REFUSED, HISTORY_HARMLESS, "the program has no address of the kernel" },
 	{ "2024-26589", "a number added to a pointer to flow keys", "reads the kernel's stack", "CAP_BPF, CAP_NET_ADMIN", FLOW,
-	  cve_2024_26589, HISTORY_REFUSED, HISTORY_REFUSED, NULL },
+	  cve_2024_26589, HISTORY_REFUSED, HISTORY_HARMLESS, "the keys that the program has are a copy in its slot" },
 	{ "2024-41009", "records that overlap", "overwrites a record's header", NULL, FILTER, cve_2024_41009,
 	  HISTORY_HARMLESS, HISTORY_HARMLESS, "a record goes back with the header that it was issued with" },
 	{ "2024-49861", "a result written to a constant map", "overwrites a constant map", NULL, FILTER, cve_2024_49861,
