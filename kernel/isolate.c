@@ -127,11 +127,8 @@ static int make_slots(struct moat_domain *d)
 	d->staging = ALIGN(MOAT_SLOT_PACKET + moat_view_packet_bytes(d), 8);
 	d->slot_bytes = PAGE_ALIGN(d->staging + d->staging_bytes);
 	d->slots = moat_values_alloc(0, (u64)d->nr_slot * d->slot_bytes, NUMA_NO_NODE);
-	if (IS_ERR(d->slots)) {
-		err = PTR_ERR(d->slots);
-		d->slots = NULL;
-		return err;
-	}
+	if (!d->slots)
+		return -ENOMEM;
 	err = moat_cage_grant(&d->cage, d->slots, true) ?: moat_issued_make(d);
 	if (!err)
 		moat_runs_fill(d);

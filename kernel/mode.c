@@ -146,10 +146,12 @@ void moat_forget_domain(struct moat_domain *d)
 struct moat_domain *moat_domain_at(unsigned long ip)
 {
 	struct moat_domain *d, *found = NULL;
+	unsigned long image;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(d, &domains, list)
-		if (ip - (unsigned long)READ_ONCE(d->image) < d->jit.bytes) {
+		image = (unsigned long)READ_ONCE(d->image);
+		if (image && ip - image < d->jit.bytes) {
 			found = d;
 			break;
 		}

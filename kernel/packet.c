@@ -35,7 +35,7 @@ int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf
 	return 0;
 }
 
-/* What an access of LD_ABS or LD_IND takes the view to hold: no more than that is copied for any of them. */
+/* Loads whose constant is below that are taken to be from the view: so much is copied, and what LD_IND adds. */
 #define LOADS_MAX	256
 /* How far LD_IND mostly adds: a header of IPv6, or of IPv4 with some options. */
 #define LOADS_ADD	40

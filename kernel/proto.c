@@ -60,6 +60,7 @@ static const struct copy_rule {
 	{ BPF_FUNC_bind,			ARG(2) },
 	{ BPF_FUNC_setsockopt,			ARG(4) },
 	{ BPF_FUNC_store_hdr_opt,		ARG(2) },
+	{ BPF_FUNC_tcp_gen_syncookie,		ARG(2) | ARG(4) },
 	{ BPF_FUNC_tcp_raw_gen_syncookie_ipv4,	ARG(1) | ARG(2) },
 	{ BPF_FUNC_tcp_raw_gen_syncookie_ipv6,	ARG(1) | ARG(2) },
 	{ BPF_FUNC_tcp_raw_check_syncookie_ipv4, ARG(1) | ARG(2) },
@@ -212,7 +213,7 @@ static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn
 		p->context |= p->h.arg[i].kind == MOAT_ARG_CTX || p->h.arg[i].kind == MOAT_ARG_OBJECT;
 	}
 	/* Contexts of control groups' programs have it as a field. */
-	p->context |= p->h.id == BPF_FUNC_set_retval;
+	p->context |= p->h.id == BPF_FUNC_set_retval || p->h.id == BPF_FUNC_get_retval;
 	if (!why)
 		why = moat_proto_maps(p);
 	/* A helper that writes a packet leaves the program's view of it behind, too. */

@@ -108,15 +108,19 @@ void moat_runs_placed(struct moat_domain *d)
 struct moat_run *moat_run_at(const struct moat_domain *d, unsigned long sp)
 {
 	struct moat_run *found = NULL;
+	unsigned long nearest = 0;
 	u32 cpu, i;
 
 	for_each_possible_cpu(cpu)
 		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++) {
 			struct moat_run *run = &per_cpu_ptr(d->runs, cpu)->run[i];
+			/* Once: others' come and go meanwhile, and their stacks may lie next to this one. */
 			unsigned long at = READ_ONCE(run->host_sp);
 
-			if (at >= sp && at - sp < THREAD_SIZE && (!found || at < found->host_sp))
+			if (at >= sp && at - sp < THREAD_SIZE && (!found || at < nearest)) {
 				found = run;
+				nearest = at;
+			}
 		}
 	return found;
 }

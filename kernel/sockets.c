@@ -117,6 +117,8 @@ void moat_socket_fill(struct moat_run *run)
 	*(u64 *)(view + v->socket_field) = sk ? handle_of(run) : 0;
 	if (!sk)
 		return;
+	/* One that is not a full one has not the fields of the one before it. */
+	memset(view + SOCKET_AT, 0, sizeof(struct bpf_sock));
 	if (v->socket_common)
 		moat_view_call(v->socket_common, sk, view + SOCKET_AT);
 	if (v->socket_full && sk_fullsock(sk))

@@ -85,6 +85,9 @@ static int plan_flat(struct moat_view *v, const struct view_type *t, struct bpf_
 	/* Attaching compares with the same end, so each context that comes has as many bytes. */
 	v->flat = t->flat;
 	v->flat_end = max_t(u32, end, t->flat);
+	if (env->prog->aux->max_tp_access >= MOAT_VIEW_PACKET_MAX)
+		return moat_refuse(env, -EOPNOTSUPP, "byte %u of the tracepoint's memory is out of its view's reach",
+				   env->prog->aux->max_tp_access - 1);
 	if (t->packet && env->prog->aux->max_tp_access) {
 		v->packet = t->packet;
 		v->packet_tell = true;

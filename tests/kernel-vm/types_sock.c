@@ -2,6 +2,7 @@
 /* Programs on connections, on what is sent and received, on the choice of a socket, and on flows: see types.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -21,7 +22,7 @@ static struct sockaddr_in at(u16 port)
 
 static void be_impatient(int fd)
 {
-	struct timeval wait = { .tv_usec = 300000 };
+	struct timeval wait = { .tv_sec = 2 };
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 }
@@ -206,7 +207,10 @@ static u64 select_by(struct type_test *t, const char *text)
 	u64 who = 0;
 	u32 i;
 
+	struct pollfd any[2] = { { t->fd[0], POLLIN, 0 }, { t->fd[1], POLLIN, 0 } };
+
 	sendto(t->fd[2], text, strlen(text), 0, (void *)&to, sizeof(to));
+	poll(any, 2, 300);
 	for (i = 0; i < 2; i++)
 		who |= (u64)(recv(t->fd[i], got, sizeof(got), MSG_DONTWAIT) > 0) << i;
 	return who;
