@@ -88,22 +88,13 @@ static u64 number(struct moat_call *c, const struct moat_check *check)
 
 static u64 map(struct moat_call *c, const struct moat_check *check)
 {
-	const struct bpf_map *m = moat_map_at(c->run->domain, (u32)c->in[check->arg]);
+	const struct bpf_map *m = moat_map_at(c->run->domain, (u32)c->in[check->arg]) ?:
+				  moat_inner_at(c->run->domain, c->in[check->arg]);
 	const char *why = m ? moat_proto_misfit(c->gate->proto, m) : "not a map of this program";
 
 	if (why)
 		moat_gate_miss(c, check->arg, why);
 	return (unsigned long)m;
-}
-
-const struct moat_callback *moat_callback_at(const struct moat_domain *d, u64 handle)
-{
-	u32 i;
-
-	for (i = 0; i < d->audit->nr_callback; i++)
-		if (d->audit->callback[i].start == handle)
-			return &d->audit->callback[i];
-	return NULL;
 }
 
 static u64 record(struct moat_call *c, const struct moat_check *check)

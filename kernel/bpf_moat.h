@@ -15,6 +15,8 @@
 #include <linux/types.h>
 
 union bpf_attr;
+struct bpf_map;
+struct bpf_moat_inner;
 struct bpf_moat_pool;
 struct bpf_moat_values;
 struct bpf_prog;
@@ -104,6 +106,32 @@ static inline void bpf_moat_pool_give(struct bpf_moat_pool *pool, void *value)
 static inline void bpf_moat_pool_free(struct bpf_moat_pool *pool)
 {
 }
+
+static inline void bpf_moat_outer_make(const struct bpf_map *map)
+{
+}
+
+static inline void bpf_moat_outer_free(const struct bpf_map *map)
+{
+}
+
+static inline struct bpf_moat_inner *bpf_moat_inner_begin(struct bpf_map *outer, const void *value)
+{
+	return NULL;
+}
+
+static inline void bpf_moat_inner_end(const struct bpf_map *outer, const struct bpf_moat_inner *inner)
+{
+}
+
+static inline bool bpf_moat_inner_get(const struct bpf_map *outer, const struct bpf_map *map)
+{
+	return true;
+}
+
+static inline void bpf_moat_inner_put(const struct bpf_map *outer, const struct bpf_map *map)
+{
+}
 #else
 #ifdef CONFIG_BPF_JIT_MOAT_KEEP_STOCK
 #define BPF_STOCK_JIT
@@ -169,6 +197,20 @@ void *bpf_moat_pool_take(struct bpf_moat_pool *pool);
 void bpf_moat_pool_give(struct bpf_moat_pool *pool, void *value);
 /* Not the values.  Process context; NULL is ignored. */
 void bpf_moat_pool_free(struct bpf_moat_pool *pool);
+
+/* A map of maps is made, or is being freed and nobody uses it any more.  Process context. */
+void bpf_moat_outer_make(const struct bpf_map *map);
+void bpf_moat_outer_free(const struct bpf_map *map);
+/*
+ * Around an update of @outer, if that is a map of maps, with the file descriptor
+ * at @value: isolated programs are given what they need to use that map.  Process
+ * context.  NULL: there is nothing to do; or an error.
+ */
+struct bpf_moat_inner *bpf_moat_inner_begin(struct bpf_map *outer, const void *value);
+void bpf_moat_inner_end(const struct bpf_map *outer, const struct bpf_moat_inner *inner);
+/* An element of @outer is @map from now on, or is not any more.  False: no update with that map is under way. */
+bool bpf_moat_inner_get(const struct bpf_map *outer, const struct bpf_map *map);
+void bpf_moat_inner_put(const struct bpf_map *outer, const struct bpf_map *map);
 #endif
 
 #ifdef CONFIG_BPF_MOAT_WRONG_VERIFIER

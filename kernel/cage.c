@@ -7,6 +7,7 @@
  * last bytes of the cage runs into the margin behind it.
  */
 #include <linux/atomic.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include "domain.h"
 #include "memory.h"
@@ -46,6 +47,7 @@ static void give_idle(struct vm_struct *area)
 int moat_cage_init(struct moat_cage *c)
 {
 	c->nr_grant = 0;
+	xa_init(&c->lent);
 	c->area = NULL;
 	if (atomic64_inc_return(&nr_cage) <= MAX_CAGES)
 		c->area = take_idle() ?: moat_reserve(&c->base);
@@ -86,10 +88,73 @@ int moat_cage_grant(struct moat_cage *c, struct bpf_moat_values *v, bool write)
 	return 0;
 }
 
+struct loan {
+	struct bpf_moat_values *v;
+	u32 nr;
+};
+
+static bool is_granted(const struct moat_cage *c, const struct bpf_moat_values *v)
+{
+	u32 i;
+
+	for (i = 0; i < c->nr_grant; i++)
+		if (c->grant[i] == v)
+			return true;
+	return false;
+}
+
+static void end_loan(struct moat_cage *c, struct loan *l)
+{
+	xa_erase(&c->lent, l->v->start >> PAGE_SHIFT);
+	moat_unmap_pages(c->base + l->v->start, l->v->bytes >> PAGE_SHIFT);
+	moat_values_put(l->v);
+	kfree(l);
+}
+
+int moat_cage_lend(struct moat_cage *c, struct bpf_moat_values *v, bool write)
+{
+	struct loan *l = xa_load(&c->lent, v->start >> PAGE_SHIFT);
+	int err;
+
+	if (l)
+		l->nr++;
+	if (l || is_granted(c, v))
+		return 0;
+	l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	if (!l)
+		return -ENOMEM;
+	l->v = v;
+	l->nr = 1;
+	err = xa_err(xa_store(&c->lent, v->start >> PAGE_SHIFT, l, GFP_KERNEL_ACCOUNT));
+	if (err) {
+		kfree(l);
+		return err;
+	}
+	refcount_inc(&v->refs);
+	err = moat_map_pages(c->base + v->start, granted_pages(v), v->bytes >> PAGE_SHIFT, write ? PAGE_KERNEL : PAGE_KERNEL_RO);
+	if (err)
+		end_loan(c, l);
+	return err;
+}
+
+void moat_cage_take_back(struct moat_cage *c, struct bpf_moat_values *v)
+{
+	struct loan *l = xa_load(&c->lent, v->start >> PAGE_SHIFT);
+
+	if (l && !--l->nr)
+		end_loan(c, l);
+}
+
 void moat_cage_destroy(struct moat_cage *c)
 {
+	struct loan *l;
+	unsigned long at;
+
 	if (!c->area)
 		return;
+	xa_for_each(&c->lent, at, l)
+		end_loan(c, l);
+	xa_destroy(&c->lent);
 	while (c->nr_grant) {
 		struct bpf_moat_values *v = c->grant[--c->nr_grant];
 

@@ -7,31 +7,6 @@
  */
 #include "gate.h"
 
-/* bpf_loop(): the kernel's own would call what the program names. */
-u64 __nocfi moat_gate_loop(struct moat_call *c)
-{
-	u64 (*entry)(u64 r1, u64 r2, u64 r3, struct moat_frame *f, u64 r4);
-	const struct moat_callback *callback = moat_callback_at(c->run->domain, c->out[1]);
-	u32 i, n = c->out[0];
-	u64 ret = 0;
-
-	if (!callback)
-		moat_gate_miss(c, 1, "not a callback of this program");
-	if (c->out[3])
-		return -EINVAL;
-	if (n > BPF_MAX_LOOPS)
-		return -E2BIG;
-	/* A handle is a plain number: a callback can name itself, and the kernel's stack would end. */
-	if (c->run->callbacks == MOAT_MAX_FRAMES)
-		moat_gate_miss(c, 1, "a callback in a callback in a callback, too often");
-	c->run->callbacks++;
-	entry = (void *)(c->run->domain->image + callback->entry);
-	for (i = 0; i < n && !ret; i++)
-		ret = entry(i, c->out[2], 0, &c->run->frame, 0);
-	c->run->callbacks--;
-	return i;
-}
-
 /* What the program gets to see.  An address in the heap is what was asked for; nothing else may get out as one. */
 static __always_inline u64 result(struct moat_call *c, u64 ret)
 {
@@ -42,6 +17,14 @@ static __always_inline u64 result(struct moat_call *c, u64 ret)
 	if (WARN_ON_ONCE(ret - moat_heap_base > U32_MAX))
 		moat_gate_miss(c, 0, "a map whose value is not where programs reach it");
 	return (u32)ret;
+}
+
+/* The same, if the map may be one of maps.  It is the first argument of all that look something up. */
+static noinline u64 map_or_value(struct moat_call *c, u64 ret)
+{
+	if (ret && ((const struct bpf_map *)c->out[0])->inner_map_meta)
+		return moat_map_handle(c->run->domain, (const struct bpf_map *)ret);
+	return result(c, ret);
 }
 
 static u64 finish(struct moat_call *c)
@@ -56,7 +39,7 @@ static u64 finish(struct moat_call *c)
 	ret = g->fn(c->out[0], c->out[1], c->out[2], c->out[3], c->out[4]);
 	if (g->refills)
 		moat_view_after_call(c->run, g->proto->moves);
-	return result(c, ret);
+	return g->may_return_map ? map_or_value(c, ret) : result(c, ret);
 }
 
 static noinline u64 finish_with_copies(struct moat_call *c)

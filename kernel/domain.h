@@ -23,6 +23,7 @@
 #include <linux/bpf_verifier.h>
 #include <linux/filter.h>
 #include <linux/kasan.h>
+#include <linux/xarray.h>
 #include <moat/audit.h>
 #include <moat/isolation.h>
 #include "jit/jit.h"
@@ -66,6 +67,7 @@ struct moat_cage {
 	struct vm_struct *area;
 	u32 nr_grant;
 	struct bpf_moat_values *grant[MOAT_MAX_GRANTS];
+	struct xarray lent;	/* by first page: for a time, and as often as it was asked for */
 };
 
 /* cage.c.  Process context. */
@@ -75,6 +77,12 @@ int moat_cage_init(struct moat_cage *c);
  * Before the first run in it.  0; -EEXIST: it is there already; -ENOSPC: too many; -ENOMEM.
  */
 int moat_cage_grant(struct moat_cage *c, struct bpf_moat_values *v, bool write);
+/*
+ * The same for values that may go before the cage does; asked for again, it is
+ * counted.  One at a time, for each cage.  What was granted is neither lent nor taken back.
+ */
+int moat_cage_lend(struct moat_cage *c, struct bpf_moat_values *v, bool write);
+void moat_cage_take_back(struct moat_cage *c, struct bpf_moat_values *v);
 /* Nobody runs in it any more: unmap all, flush, drop the references.  One that was never made, or is gone, is ignored. */
 void moat_cage_destroy(struct moat_cage *c);
 /* For tests: pages that the heap has given out, and cages that there are. */
@@ -129,6 +137,9 @@ struct moat_domain {
 	u32 slot_bytes, nr_slot;
 	u32 staging, staging_bytes;	/* issued.c: where it is in a slot; 0 bytes: the program needs none */
 	struct moat_held *held;		/* issued.c: by slot */
+	u32 keys, key_bytes;	/* callback.c: keys of elements in a slot; of one; 0: it is called for none */
+	struct moat_use *use;	/* inner_use.c: its maps of maps */
+	u32 nr_use;
 	struct moat_cpu_runs __percpu *runs;	/* those in the slots */
 
 	struct moat_audit *audit;		/* gate.c: what is known of its calls */
@@ -269,6 +280,17 @@ struct moat_held *moat_issued_of(const struct moat_domain *d, u32 slot);
 void moat_issued_leave(struct moat_run *run);
 /* Does [@off, @off + @bytes) lie in a record that the run holds, of @ring if that is not NULL? */
 bool moat_issued_memory(const struct moat_run *run, u32 off, u64 bytes, const struct bpf_map *ring);
+
+/* callback.c: room for what callbacks are given.  After the program's helpers are known. */
+void moat_callbacks_plan(struct moat_domain *d);
+/* Does [@at, @at + @bytes) lie in the keys that callbacks in progress were given? */
+bool moat_callback_memory(const struct moat_run *run, u32 at, u64 bytes);
+
+/* inner_use.c: maps in the maps of the domain.  When its cage has all else; 0 or -errno.  Before the cage goes. */
+int moat_inner_open(struct moat_domain *d);
+void moat_inner_close(struct moat_domain *d);
+/* Does it lie in the values of one? */
+bool moat_inner_memory(const struct moat_domain *d, u32 at, u64 bytes, bool write);
 
 /* views.c ----------------------------------------------------------------- */
 

@@ -70,6 +70,8 @@ int moat_gates_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 		err = plan_calls(d, env, op);
 	if (!err)
 		err = moat_records_make(d, env, op);
+	if (!err)
+		moat_callbacks_plan(d);
 	kvfree(op);
 	d->opt.entry_args = 1;
 	d->opt.known = known;

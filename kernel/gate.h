@@ -80,6 +80,7 @@ struct moat_site_gate {
 	moat_helper_fn *fn;		/* of a packet load: NULL */
 	u8 way;			/* enum moat_gate_way */
 	bool no_result, returns_value;	/* as in @proto */
+	bool may_return_map;	/* its map is one of maps, or not known */
 	bool flushes;		/* what the program left in the views is written back before it */
 	bool refills;		/* what programs see of the context or packet may be another after it */
 	s8 key, key_map;	/* argument that is a key which must not change any more, or -1; and its map */
@@ -124,6 +125,12 @@ static inline struct bpf_map *moat_map_at(const struct moat_domain *d, u64 handl
 /* records.c: audit records of all calls of the program, whose instructions are @insn decoded, into d->audit. */
 int moat_records_make(struct moat_domain *d, struct bpf_verifier_env *env, struct moat_op *op);
 
+/* inner_use.c: the handle of @map, of the domain's or in one of them; and what the handle of one of those names, or NULL. */
+u64 moat_map_handle(const struct moat_domain *d, const struct bpf_map *map);
+struct bpf_map *moat_inner_at(const struct moat_domain *d, u32 handle);
+/* Why programs cannot look into this map of maps; NULL: they can. */
+const char *moat_inner_misfit(const struct bpf_map *outer);
+
 /* One call, with a gate of its own. */
 struct moat_call {
 	struct moat_run *run;
@@ -163,12 +170,15 @@ void moat_gate_pass(struct moat_call *c);
 void moat_gate_copy_key(struct moat_call *c);
 void moat_gate_copy(struct moat_call *c, u8 *room);
 #define MOAT_NUMBER_MISSES	"a number that it was not proved to be, or that the helper does not take"
+/* Argument @arg, from 0, is refused: the run ends. */
 __noreturn void moat_gate_miss(struct moat_call *c, u32 arg, const char *why);
-/* The callback that the program names, or NULL. */
+
+/* callback.c: the callback that the program names, or NULL. */
 const struct moat_callback *moat_callback_at(const struct moat_domain *d, u64 handle);
 
 /* The isolated forms of some helpers: what a call of them does. */
-u64 moat_gate_loop(struct moat_call *c);	/* call.c */
+u64 moat_gate_loop(struct moat_call *c);	/* callback.c */
+u64 moat_gate_each(struct moat_call *c);
 u64 moat_gate_reserve(struct moat_call *c);	/* issued.c: records of ring buffers */
 u64 moat_gate_release(struct moat_call *c);	/* submit or discard; argument 1 is the struct moat_issued */
 

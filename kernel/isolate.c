@@ -116,7 +116,7 @@ static int take_maps(struct moat_domain *d, struct bpf_verifier_env *env)
 		if (map->moat)
 			err = moat_cage_grant(&d->cage, map->moat, !(map->map_flags & BPF_F_RDONLY_PROG));
 	}
-	return err;
+	return err ?: moat_inner_open(d);
 }
 
 static int make_slots(struct moat_domain *d)
@@ -125,7 +125,8 @@ static int make_slots(struct moat_domain *d)
 
 	d->nr_slot = num_possible_cpus() * MOAT_SLOTS_PER_CPU;
 	d->staging = ALIGN(MOAT_SLOT_PACKET + moat_view_packet_bytes(d), 8);
-	d->slot_bytes = PAGE_ALIGN(d->staging + d->staging_bytes);
+	d->keys = ALIGN(d->staging + d->staging_bytes, 8);
+	d->slot_bytes = PAGE_ALIGN(d->keys + MOAT_MAX_FRAMES * d->key_bytes);
 	d->slots = moat_values_alloc(0, (u64)d->nr_slot * d->slot_bytes, NUMA_NO_NODE);
 	if (!d->slots)
 		return -ENOMEM;
@@ -172,6 +173,7 @@ static void free_domain(struct moat_domain *d)
 	moat_gates_free(d);
 	moat_issued_free(d);
 	moat_view_free(d);
+	moat_inner_close(d);
 	if (d->cage.area)
 		moat_cage_destroy(&d->cage);
 	if (d->slots)

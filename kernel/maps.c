@@ -11,6 +11,7 @@
 #define MAP(t)		(1ull << BPF_MAP_TYPE_##t)
 #define PER_CPU_MAPS	(MAP(PERCPU_ARRAY) | MAP(PERCPU_HASH) | MAP(LRU_PERCPU_HASH))
 #define VALUE_MAPS	(MAP(ARRAY) | MAP(HASH) | MAP(LRU_HASH) | MAP(LPM_TRIE) | PER_CPU_MAPS)
+#define OUTER_MAPS	(MAP(ARRAY_OF_MAPS) | MAP(HASH_OF_MAPS))
 #define PUSHED_MAPS	(MAP(QUEUE) | MAP(STACK))
 #define SOCKET_MAPS	(MAP(SOCKMAP) | MAP(SOCKHASH))
 
@@ -20,10 +21,11 @@ static const struct map_rule {
 	bool changes;
 	u64 types;
 } map_rule[] = {
-	{ BPF_FUNC_map_lookup_elem,		false,	VALUE_MAPS },
+	{ BPF_FUNC_map_lookup_elem,		false,	VALUE_MAPS | OUTER_MAPS },
 	{ BPF_FUNC_map_update_elem,		true,	VALUE_MAPS },
 	{ BPF_FUNC_map_delete_elem,		true,	VALUE_MAPS },
 	{ BPF_FUNC_map_lookup_percpu_elem,	false,	PER_CPU_MAPS },
+	{ BPF_FUNC_for_each_map_elem,		false,	MAP(ARRAY) | MAP(HASH) | MAP(LRU_HASH) | PER_CPU_MAPS },
 	{ BPF_FUNC_map_push_elem,		true,	PUSHED_MAPS | MAP(BLOOM_FILTER) },
 	{ BPF_FUNC_map_pop_elem,		true,	PUSHED_MAPS },
 	{ BPF_FUNC_map_peek_elem,		false,	PUSHED_MAPS | MAP(BLOOM_FILTER) },
@@ -68,7 +70,9 @@ const char *moat_proto_misfit(const struct moat_proto *p, const struct bpf_map *
 {
 	if (map->map_type >= 64 || !(p->h.map_types >> map->map_type & 1))
 		return "a map of a type that this helper does not take";
-	if (p->returns_value && !map->moat)
+	if (p->returns_value && map->inner_map_meta)
+		return moat_inner_misfit(map);
+	if ((p->returns_value || p->h.id == BPF_FUNC_for_each_map_elem) && !map->moat)
 		return "a map whose values are not where programs reach them";
 	if (p->changes_map && map->map_flags & BPF_F_RDONLY_PROG)
 		return "a map that programs may only read";

@@ -42,7 +42,7 @@ static const u8 kind_of[__BPF_FUNC_MAX_ID] = {
 	IS(MAP | ANYONE, map_peek_elem), IS(MAP | ANYONE, tail_call), IS(MAP | ANYONE, perf_event_output),
 	IS(MAP | ANYONE, ringbuf_output), IS(MAP | ANYONE, ringbuf_reserve), IS(MAP | ANYONE, ringbuf_submit),
 	IS(MAP | ANYONE, ringbuf_discard), IS(MAP | ANYONE, ringbuf_query), IS(MAP | ANYONE, get_local_storage),
-	IS(MAP, perf_event_read), IS(MAP, perf_event_read_value), IS(MAP, get_stackid), IS(MAP, redirect_map),
+	IS(MAP, for_each_map_elem), IS(MAP, perf_event_read), IS(MAP, perf_event_read_value), IS(MAP, get_stackid), IS(MAP, redirect_map),
 	IS(MAP, skb_under_cgroup), IS(MAP, current_task_under_cgroup), IS(MAP, sock_map_update), IS(MAP, sock_hash_update),
 	IS(MAP, sk_redirect_map), IS(MAP, sk_redirect_hash), IS(MAP, msg_redirect_map), IS(MAP, msg_redirect_hash),
 	IS(MAP, sk_select_reuseport), IS(MAP, sk_storage_get), IS(MAP, sk_storage_delete), IS(MAP, task_storage_get),
@@ -88,7 +88,7 @@ static const u8 kind_of[__BPF_FUNC_MAX_ID] = {
 	IS(REVEALS, get_task_stack), IS(REVEALS, read_branch_records), IS(REVEALS, get_branch_snapshot),
 	IS(REVEALS, kallsyms_lookup_name),
 
-	IS(HOLDS, for_each_map_elem), IS(HOLDS, user_ringbuf_drain),
+	IS(HOLDS, user_ringbuf_drain),
 };
 
 static const char * const why[KINDS] = {

@@ -19,6 +19,7 @@ static const struct own_form {
 	u64 (*call)(struct moat_call *c);
 } own_form[] = {
 	{ BPF_FUNC_loop,		moat_gate_loop },
+	{ BPF_FUNC_for_each_map_elem,	moat_gate_each },
 	{ BPF_FUNC_sk_fullsock,		moat_gate_fullsock },
 	{ BPF_FUNC_get_netns_cookie,	moat_gate_netns_cookie },
 	{ BPF_FUNC_ringbuf_reserve,	moat_gate_reserve },
@@ -145,7 +146,7 @@ static bool make_arg(struct moat_proto *p, const struct bpf_func_proto *fn, u32 
 	case MOAT_ARG_RECORD:
 		return p->own && !a->nullable;
 	case MOAT_ARG_CALLBACK:
-		return p->h.id == BPF_FUNC_loop;
+		return p->own;
 	case MOAT_ARG_MAP_VALUE:
 		if (flags & (MEM_UNINIT | MEM_WRITE))
 			a->kind = MOAT_ARG_MAP_VALUE_OUT;
@@ -197,6 +198,20 @@ static const char *make_return(struct moat_proto *p, const struct bpf_func_proto
 	}
 }
 
+/* What callbacks are called with. */
+static void give(struct moat_proto *p)
+{
+	if (p->h.id != BPF_FUNC_loop && p->h.id != BPF_FUNC_for_each_map_elem)
+		return;
+	p->h.gives[0] = MOAT_GIVE_NUMBER;
+	p->h.gives[1] = MOAT_GIVE_R3;
+	if (p->h.id == BPF_FUNC_loop)
+		return;
+	p->h.gives[1] = MOAT_GIVE_ANYTHING;
+	p->h.gives[2] = MOAT_GIVE_VALUE;
+	p->h.gives[3] = MOAT_GIVE_R3;
+}
+
 static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn)
 {
 	const char *why = make_return(p, fn);
@@ -219,10 +234,7 @@ static const char *convert(struct moat_proto *p, const struct bpf_func_proto *fn
 	/* A helper that writes a packet leaves the program's view of it behind, too. */
 	p->moves = bpf_helper_changes_pkt_data(fn->func) || p->h.id == BPF_FUNC_xdp_store_bytes;
 	p->h.packet = p->moves;
-	if (p->h.id == BPF_FUNC_loop) {
-		p->h.gives[0] = MOAT_GIVE_NUMBER;
-		p->h.gives[1] = MOAT_GIVE_R3;
-	}
+	give(p);
 	/* Tail calls have no function. */
 	return why || !p->fn ? why : moat_proto_broken(&p->h);
 }

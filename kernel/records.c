@@ -32,7 +32,7 @@ static bool map(void *arg, u64 handle, struct moat_map_facts *out)
 		return false;
 	*out = (struct moat_map_facts) {
 		.key_size = m->key_size, .value_size = m->value_size, .type = m->map_type,
-		.bytes = m->moat ? m->moat->bytes : 0,
+		.bytes = m->moat ? m->moat->bytes : 0, .outer = m->inner_map_meta,
 		.rights = m->map_flags & BPF_F_RDONLY_PROG ? MOAT_READ : MOAT_READ | MOAT_WRITE,
 	};
 	return true;

@@ -16,6 +16,8 @@ static bool in_slot(const struct moat_run *run, u32 at, u64 bytes, bool write)
 		return true;
 	if (run->held && moat_issued_memory(run, at, bytes, NULL))
 		return true;
+	if (run->callbacks && !write && moat_callback_memory(run, at, bytes))
+		return true;
 	return run->data && (run->packet_writable || !write) && moat_inside(at, bytes, run->data, run->data_end - run->data);
 }
 
@@ -32,7 +34,7 @@ void *moat_run_memory(const struct moat_run *run, u64 at, u64 bytes, bool write)
 		if (map->moat && moat_inside(at, bytes, map->moat->start, map->moat->bytes))
 			return write && map->map_flags & BPF_F_RDONLY_PROG ? NULL : moat_host(at);
 	}
-	return NULL;
+	return moat_inner_memory(d, at, bytes, write) ? moat_host(at) : NULL;
 }
 
 /* Ends -------------------------------------------------------------------- */

@@ -100,6 +100,14 @@ static moat_helper_fn *function(const struct moat_domain *d, const struct moat_c
 	return m && r->helper == BPF_FUNC_map_lookup_elem ? (void *)m->ops->map_lookup_elem : p->fn;
 }
 
+/* May what it finds be a map in a map? */
+static bool may_return_map(const struct moat_domain *d, const struct moat_call_audit *r, const struct moat_proto *p)
+{
+	const struct bpf_map *m = known_map(d, &r->arg[0]);
+
+	return p->returns_value && (!m || m->inner_map_meta);
+}
+
 static u8 way_of(const struct moat_site_gate *g)
 {
 	u32 i;
@@ -107,7 +115,7 @@ static u8 way_of(const struct moat_site_gate *g)
 	for (i = 0; i < g->nr_check; i++)
 		if (g->check[i].what.kind != MOAT_AUDIT_NUMBER)
 			return MOAT_WAY_ALL;
-	if (g->copied || g->key >= 0 || g->flushes || g->refills || g->proto->own)
+	if (g->copied || g->key >= 0 || g->flushes || g->refills || g->may_return_map || g->proto->own)
 		return MOAT_WAY_ALL;
 	for (i = 0; i < MOAT_MAX_ARGS; i++)
 		if (g->proto->h.arg[i].kind != MOAT_ARG_NONE)
@@ -123,7 +131,7 @@ void moat_site_make(struct moat_site_gate *g, struct moat_check *check, const st
 
 	*g = (struct moat_site_gate) {
 		.fn = function(d, r, p), .proto = p, .pc = r->pc, .check = check, .key = -1, .copied = p->copied | p->text,
-		.no_result = p->no_result, .returns_value = p->returns_value,
+		.no_result = p->no_result, .returns_value = p->returns_value, .may_return_map = may_return_map(d, r, p),
 		.flushes = p->context && (moat_view_packet_only(r->helper) ? d->view->packet_write : d->view_leaves),
 		.refills = p->context && d->view_enters && !moat_view_only_read(r->helper),
 	};
