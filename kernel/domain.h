@@ -22,7 +22,9 @@
 #include <linux/bpf_moat.h>
 #include <linux/bpf_verifier.h>
 #include <linux/filter.h>
+#include <linux/irq_work.h>
 #include <linux/kasan.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <moat/audit.h>
 #include <moat/isolation.h>
@@ -149,7 +151,12 @@ struct moat_domain {
 
 	struct list_head list;		/* mode.c: of all domains */
 	struct rcu_head rcu;		/* who looks for another one may still be here */
+	u64 verdict;			/* of runs that come to none of their own */
+	bool disabled;			/* by a fault, if that is the policy (ends.c); for good */
+	struct irq_work closing;	/* ends.c: of its slots */
+	struct delayed_work close;
 	atomic64_t runs_refused;	/* no free slot */
+	atomic64_t runs_disabled;
 	atomic64_t faults;
 	struct ratelimit_state limit;	/* of messages about faults */
 };
@@ -237,6 +244,14 @@ struct moat_run *moat_run_at(const struct moat_domain *d, unsigned long sp);
 /* A free one for a run that no stub enters; NULL: there is none.  Any context in which programs run. */
 struct moat_run *moat_run_take(struct moat_domain *d);
 void moat_run_give(struct moat_run *run);
+/*
+ * Close the slots that are free; those of a disabled program are closed when their runs are over.  Any context.  True: there was
+ * nothing to close, so that all are closed if that is said some time after the program was disabled: a CPU's first slot is
+ * not taken with a locked instruction, which may have lost what was written here.
+ */
+bool moat_runs_close(struct moat_domain *d);
+/* What each run has, those in progress included. */
+void moat_runs_fuel(struct moat_domain *d, u64 fuel);
 
 /* isolate.c and mode.c ------------------------------------------------------ */
 
@@ -252,6 +267,8 @@ bool moat_maps_isolated(void);	/* new programs are isolated, so the maps made no
 bool moat_permissive(void);	/* what has no isolated form runs without isolation; else it is refused */
 void moat_remember_domain(struct moat_domain *d);
 void moat_forget_domain(struct moat_domain *d);
+/* Change what runs have; moat_fuel is set already. */
+void moat_refuel_domains(void);
 /* The one whose image @ip lies in, or NULL.  Any context; its image cannot go, as it is being run. */
 struct moat_domain *moat_domain_at(unsigned long ip);
 

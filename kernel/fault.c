@@ -20,6 +20,17 @@ static u32 insn_at(const struct moat *jit, u32 at)
 	return lo;
 }
 
+/* Which check of the image leads to the trap instruction at @at. */
+static struct moat_fault_info trap_at(const struct moat *jit, u32 at)
+{
+	u32 i;
+
+	for (i = 0; i < jit->nr_trap; i++)
+		if (jit->trap[i].at == at)
+			return (struct moat_fault_info) { .kind = jit->trap[i].kind, .pc = jit->trap[i].pc };
+	return (struct moat_fault_info) { .kind = MOAT_FAULT_TRAP, .pc = insn_at(jit, at) };
+}
+
 static void resume(struct pt_regs *regs, struct moat_run *run)
 {
 	moat_forget_frames(run, kernel_stack_pointer(regs));
@@ -51,11 +62,12 @@ bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long address)
 	run = moat_run_at(d, kernel_stack_pointer(regs));
 	if (at < d->entry || WARN_ON_ONCE(!run))
 		return false;
-	run->fault = (struct moat_fault_info) {
-		.kind = address ? MOAT_FAULT_CAGE : MOAT_FAULT_TRAP,
-		.pc = insn_at(&d->jit, at),
-		.value = (u32)address,
-	};
+	if (address)
+		run->fault = (struct moat_fault_info) {
+			.kind = MOAT_FAULT_CAGE, .pc = insn_at(&d->jit, at), .value = (u32)address,
+		};
+	else
+		run->fault = trap_at(&d->jit, at);
 	resume(regs, run);
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <linux/btf.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include "ends.h"
 #include "gate.h"
 #include "glue.h"
 
@@ -138,6 +139,34 @@ static int make_slots(struct moat_domain *d)
 
 /* Domains ----------------------------------------------------------------- */
 
+static bool is_loop(const struct bpf_insn *insn)
+{
+	u8 class = BPF_CLASS(insn->code), op = BPF_OP(insn->code);
+
+	return (class == BPF_JMP || class == BPF_JMP32) && op != BPF_CALL && op != BPF_EXIT && insn->off < 0;
+}
+
+/*
+ * May its image leave in the frame how much fuel is left?  Those do that are metered and call the host; for those that only
+ * might be it is a call for nothing.
+ */
+static bool tells_fuel(const struct moat_domain *d)
+{
+	bool meters = false, calls = false;
+	u32 i;
+
+	for (i = 0; i < d->len; i++) {
+		const struct bpf_insn *insn = &d->insn[i];
+		bool call = insn->code == (BPF_JMP | BPF_CALL);
+		bool func = insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg == BPF_PSEUDO_FUNC;
+
+		meters |= is_loop(insn) || func || (call && insn->src_reg == BPF_PSEUDO_CALL);
+		calls |= func || (call && !insn->src_reg) ||
+			 (BPF_CLASS(insn->code) == BPF_LD && BPF_MODE(insn->code) != BPF_IMM);
+	}
+	return meters && calls;
+}
+
 static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 {
 	int err;
@@ -147,6 +176,7 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->opt.mode = MOAT_MODE_BASEREG;
 	d->opt.form = MOAT_BASE_REGISTER;
 	d->opt.entry_args = 1;
+	d->opt.fuel = true;
 	d->opt.kernel = &d->kernel;
 	d->opt.arg = d;
 	d->opt.log = (struct moat_log){ .line = say, .arg = &env->log };
@@ -156,7 +186,7 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 		return err;
 	if (d->view_enters)
 		d->kernel.enter = (unsigned long)moat_view_enter;
-	if (d->view_leaves || d->staging_bytes || moat_proto_of(d, BPF_FUNC_tail_call))
+	if (d->view_leaves || d->staging_bytes || moat_proto_of(d, BPF_FUNC_tail_call) || tells_fuel(d))
 		d->kernel.leave = (unsigned long)moat_run_leave;
 	d->work = kvzalloc(moat_work_bytes(d->len), GFP_KERNEL_ACCOUNT);
 	if (!d->work)
@@ -164,12 +194,16 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	err = moat_plan(&d->jit, d->insn, d->len, &d->opt, d->work);
 	/* The verifier's log ends with this call. */
 	d->opt.log = (struct moat_log){ };
+	/* Else what is left of one run would be all that the next one has. */
+	if (!err && d->jit.uses_fuel && d->jit.calls && WARN_ON_ONCE(!d->kernel.leave))
+		return -EFAULT;
 	return err;
 }
 
 static void free_domain(struct moat_domain *d)
 {
 	moat_forget_domain(d);
+	moat_ends_stop(d);
 	moat_gates_free(d);
 	moat_issued_free(d);
 	moat_view_free(d);
@@ -235,6 +269,7 @@ static struct moat_domain *make_domain(struct bpf_verifier_env *env)
 		return ERR_PTR(-ENOMEM);
 	d->type = prog->type;
 	d->attach = prog->expected_attach_type;
+	moat_ends_init(d);
 	d->aux = prog->aux;
 	strscpy(d->name, prog->aux->name, sizeof(d->name));
 	memcpy(d->tag, prog->tag, sizeof(d->tag));

@@ -12,6 +12,7 @@
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
 #include "domain.h"
+#include "ends.h"
 #include "facts.h"
 #include "glue.h"
 
@@ -120,6 +121,7 @@ static int stats_show(struct seq_file *s, void *unused)
 			   (long long)atomic64_read(&c->insns), (long long)atomic64_read(&c->bytes),
 			   (long long)atomic64_read(&c->ns));
 	}
+	moat_show_ends(s);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
@@ -132,6 +134,7 @@ static DEFINE_MUTEX(domains_lock);
 void moat_remember_domain(struct moat_domain *d)
 {
 	mutex_lock(&domains_lock);
+	moat_runs_fuel(d, READ_ONCE(moat_fuel));
 	list_add_tail_rcu(&d->list, &domains);
 	mutex_unlock(&domains_lock);
 }
@@ -140,6 +143,16 @@ void moat_forget_domain(struct moat_domain *d)
 {
 	mutex_lock(&domains_lock);
 	list_del_rcu(&d->list);
+	mutex_unlock(&domains_lock);
+}
+
+void moat_refuel_domains(void)
+{
+	struct moat_domain *d;
+
+	mutex_lock(&domains_lock);
+	list_for_each_entry(d, &domains, list)
+		moat_runs_fuel(d, READ_ONCE(moat_fuel));
 	mutex_unlock(&domains_lock);
 }
 
@@ -159,18 +172,27 @@ struct moat_domain *moat_domain_at(unsigned long ip)
 	return found;
 }
 
-/* One line for each isolated program. */
+static void show_domain(struct seq_file *s, const struct moat_domain *d)
+{
+	seq_printf(s, "%-16s %5u %8u %8u %6u %6u %10lld %10lld ", d->name[0] ? d->name : "-", d->type, d->len,
+		   d->jit.bytes, d->nr_map, d->nr_slot, (long long)atomic64_read(&d->faults),
+		   (long long)atomic64_read(&d->runs_refused));
+	if (READ_ONCE(d->disabled))
+		seq_printf(s, "%10lld\n", (long long)atomic64_read(&d->runs_disabled));
+	else
+		seq_printf(s, "%10s\n", "-");
+}
+
+/* One line for each isolated program; the last column says how many runs came to nothing since it was disabled. */
 static int domains_show(struct seq_file *s, void *unused)
 {
 	struct moat_domain *d;
 
-	seq_printf(s, "%-16s %5s %8s %8s %6s %6s %10s %10s\n", "name", "type", "insns", "bytes", "maps", "slots",
-		   "faults", "refused");
+	seq_printf(s, "%-16s %5s %8s %8s %6s %6s %10s %10s %10s\n", "name", "type", "insns", "bytes", "maps", "slots",
+		   "faults", "refused", "disabled");
 	mutex_lock(&domains_lock);
 	list_for_each_entry(d, &domains, list)
-		seq_printf(s, "%-16s %5u %8u %8u %6u %6u %10lld %10lld\n", d->name[0] ? d->name : "-", d->type,
-			   d->len, d->jit.bytes, d->nr_map, d->nr_slot, (long long)atomic64_read(&d->faults),
-			   (long long)atomic64_read(&d->runs_refused));
+		show_domain(s, d);
 	mutex_unlock(&domains_lock);
 	return 0;
 }

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One run of an isolated program: from the stub in front of its image to the value that it returns. */
-#define pr_fmt(fmt) "moat: " fmt
-
-#include <linux/printk.h>
-#include <linux/ratelimit.h>
 #include <linux/smp.h>
 #include "domain.h"
+#include "ends.h"
 #include "enter.h"
 
 /* Memory ------------------------------------------------------------------ */
@@ -39,12 +36,6 @@ void *moat_run_memory(const struct moat_run *run, u64 at, u64 bytes, bool write)
 
 /* Ends -------------------------------------------------------------------- */
 
-static const char * const fault_text[MOAT_NR_FAULTS] = {
-	[MOAT_FAULT_CAGE] = "access outside its memory",
-	[MOAT_FAULT_AUDIT] = "argument refused",
-	[MOAT_FAULT_TRAP] = "a check in its code failed",
-};
-
 void moat_run_end(struct moat_run *run)
 {
 	moat_forget_frames(run, current_stack_pointer);
@@ -58,24 +49,6 @@ void moat_run_fault(struct moat_run *run, const struct moat_fault_info *fault)
 	moat_run_end(run);
 }
 
-/* Once for each program at a limited rate; the number of faults is kept anyway. */
-static noinline void report(struct moat_run *run)
-{
-	const struct moat_fault_info *f = &run->fault;
-	struct moat_domain *d = run->domain;
-
-	atomic64_inc(&d->faults);
-	if (!__ratelimit(&d->limit))
-		return;
-	/* Programs run under locks that the console's users take, too: the scheduler's. */
-	if (f->kind == MOAT_FAULT_AUDIT)
-		printk_deferred(KERN_WARNING pr_fmt("program '%s' ended at instruction %u: %s %u: %s (0x%llx)\n"), d->name,
-				f->pc, fault_text[f->kind], f->arg, f->why, f->value);
-	else
-		printk_deferred(KERN_WARNING pr_fmt("program '%s' ended at instruction %u: %s at 0x%llx\n"), d->name, f->pc,
-				fault_text[f->kind], f->value);
-}
-
 /* Runs -------------------------------------------------------------------- */
 
 /* Nothing is left of the run.  What one that faulted has left in its views is not written back. */
@@ -86,19 +59,21 @@ static void clean(struct moat_run *run, bool entered)
 	if (run->held)
 		moat_issued_leave(run);
 	run->tail_calls = 0;
+	run->frame.fuel = READ_ONCE(moat_fuel);
 }
 
-/* The same of one that may have been ended from within. */
-static void end(struct moat_run *run, bool entered)
+/* The same of one that may have been ended from within.  What it returns: @r0, unless it faulted. */
+static u64 end(struct moat_run *run, bool entered, u64 r0)
 {
 	clean(run, entered);
 	if (unlikely(run->fault.kind))
-		report(run);
+		r0 = moat_run_failed(run);
 	run->fault.kind = 0;
 	run->next = NULL;
 	run->callbacks = 0;
 	run->called = false;
 	moat_run_give(run);
+	return r0;
 }
 
 static u64 enter(struct moat_run *run)
@@ -110,36 +85,46 @@ static u64 enter(struct moat_run *run)
 	return moat_image_call(run, run->r1, (unsigned long)d->image + d->entry);
 }
 
-/* What is left of a chain of tail calls, from one program on. */
-static u64 run_chain(void *ctx, struct moat_domain *d, u32 tail_calls)
+/* A chain of tail calls: what the one program hands on to the next. */
+struct chain {
+	struct bpf_prog *next;
+	u32 tail_calls;
+	u64 fuel;
+};
+
+static struct chain rest_of(const struct moat_run *run)
 {
-	struct bpf_prog *next = NULL;
+	return (struct chain){ .next = run->next, .tail_calls = run->tail_calls + 1, .fuel = run->frame.fuel };
+}
+
+/* What is left of a chain, from @d on. */
+static u64 run_chain(void *ctx, struct moat_domain *d, struct chain rest)
+{
 	struct moat_run *run;
 	struct moat_entered e;
 
-	do {
+	for (;; d = rest.next->aux->moat) {
 		run = moat_run_take(d);
 		if (unlikely(!run))
-			return 0;
+			return d->verdict;
 		run->ctx = ctx;
-		run->tail_calls = tail_calls;
+		run->tail_calls = rest.tail_calls;
+		run->frame.fuel = rest.fuel;
 		e.run = run;
 		if (d->view_enters)
 			e = moat_view_enter(run);
 		if (e.run)
 			e.r0 = enter(run);
-		next = run->next;
-		tail_calls = run->tail_calls + 1;
-		end(run, e.run);
-		if (next)
-			d = next->aux->moat;
-	} while (next);
-	return e.r0;
+		rest = rest_of(run);
+		e.r0 = end(run, e.run, e.r0);
+		if (!rest.next)
+			return e.r0;
+	}
 }
 
 u64 moat_domain_run(void *ctx, struct moat_domain *d)
 {
-	return run_chain(ctx, d, 0);
+	return run_chain(ctx, d, (struct chain){ .fuel = READ_ONCE(moat_fuel) });
 }
 
 /* Stubs --------------------------------------------------------------------- */
@@ -152,10 +137,9 @@ u64 moat_run_leave(u64 r0, struct moat_run *run)
 
 u64 moat_run_ended(struct moat_run *run)
 {
-	struct bpf_prog *next = run->next;
-	u32 tail_calls = run->tail_calls + 1;
+	struct chain rest = rest_of(run);
 	void *ctx = run->ctx;
+	u64 r0 = end(run, true, 0);
 
-	end(run, true);
-	return next ? run_chain(ctx, next->aux->moat, tail_calls) : 0;
+	return rest.next ? run_chain(ctx, rest.next->aux->moat, rest) : r0;
 }

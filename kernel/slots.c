@@ -4,9 +4,11 @@
 #include <linux/percpu.h>
 #include <linux/smp.h>
 #include "domain.h"
+#include "ends.h"
 #include "glue.h"
 
 #define TAKEN	1	/* a slot whose run has no stack pointer yet */
+#define CLOSED	2	/* one that nobody takes any more: the program is disabled */
 
 static bool take(struct moat_run *run)
 {
@@ -15,7 +17,7 @@ static bool take(struct moat_run *run)
 
 void moat_run_give(struct moat_run *run)
 {
-	smp_store_release(&run->host_sp, 0);
+	smp_store_release(&run->host_sp, READ_ONCE(run->domain->disabled) ? CLOSED : 0);
 }
 
 /* Of this CPU, or of another, which may run the same program at the same time. */
@@ -30,7 +32,7 @@ static noinline struct moat_run *find_run(struct moat_domain *d)
 			if (take(run))
 				return run;
 		}
-	atomic64_inc(&d->runs_refused);
+	moat_run_slotless(d);
 	return NULL;
 }
 
@@ -44,6 +46,10 @@ struct moat_run *moat_run_take(struct moat_domain *d)
 	struct moat_run *run = &own->run[0];
 	u32 i;
 
+	if (unlikely(READ_ONCE(d->disabled))) {
+		moat_run_slotless(d);
+		return NULL;
+	}
 	if (cmpxchg_local(&run->host_sp, 0, TAKEN)) {
 		for (i = 1; i < MOAT_SLOTS_PER_CPU && !take(&own->run[i]); i++)
 			;
@@ -123,4 +129,26 @@ struct moat_run *moat_run_at(const struct moat_domain *d, unsigned long sp)
 			}
 		}
 	return found;
+}
+
+/* Closing ------------------------------------------------------------------- */
+
+bool moat_runs_close(struct moat_domain *d)
+{
+	bool closed = true;
+	u32 cpu, i;
+
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++)
+			closed &= cmpxchg(&per_cpu_ptr(d->runs, cpu)->run[i].host_sp, 0, CLOSED) == CLOSED;
+	return closed;
+}
+
+void moat_runs_fuel(struct moat_domain *d, u64 fuel)
+{
+	u32 cpu, i;
+
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++)
+			WRITE_ONCE(per_cpu_ptr(d->runs, cpu)->run[i].frame.fuel, fuel);
 }

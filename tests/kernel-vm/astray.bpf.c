@@ -26,7 +26,7 @@ int astray(struct __sk_buff *skb)
 	counted++;
 	if (wild)
 		sum += *(volatile __u64 *)wild;
-	return TC_ACT_SHOT;
+	return TC_ACT_OK;
 }
 
 static __noinline __u64 look(__u64 at)
@@ -40,7 +40,7 @@ int astray_below(struct __sk_buff *skb)
 	counted++;
 	if (wild)
 		sum += look(wild);
-	return TC_ACT_SHOT;
+	return TC_ACT_OK;
 }
 
 static long look_there(__u32 i, void *arg)
@@ -57,7 +57,7 @@ int astray_in_callback(struct __sk_buff *skb)
 
 	counted++;
 	bpf_loop(10, look_there, &none, 0);
-	return TC_ACT_SHOT;
+	return TC_ACT_OK;
 }
 
 SEC("tc")
@@ -95,7 +95,7 @@ int astray_by_helper(struct __sk_buff *skb)
 	counted++;
 	if (wild)
 		bpf_skb_load_bytes(skb, 0, (void *)wild, 8);
-	return TC_ACT_SHOT;
+	return TC_ACT_OK;
 }
 
 SEC("tc")

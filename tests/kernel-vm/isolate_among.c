@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <linux/perf_event.h>
+#include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -144,7 +145,7 @@ static void *run_often(void *arg)
 {
 	u32 retval;
 
-	return sys_run(*(int *)arg, attack_packet, PACKET_BYTES, 3000, &retval) || retval ? NULL : arg;
+	return sys_run(*(int *)arg, attack_packet, PACKET_BYTES, 3000, &retval) || retval != TC_ACT_SHOT ? NULL : arg;
 }
 
 /* Faults at the same time on all CPUs; one thread's end is not another's. */
@@ -168,13 +169,28 @@ static void faults_at_once(const char *mode)
 		CHECK(ok, "a thread's runs did not all end with a fault");
 	}
 	isolate_set(obj, "wild", 0);
-	CHECK(run_once(prog) == 2, "%s does not run any more", names[0]);
+	CHECK(run_once(prog) == TC_ACT_OK, "%s does not run any more", names[0]);
 	bpf_object__close(obj);
 }
 
 /* Packets ------------------------------------------------------------------------------------------ */
 
-/* The program faults on each packet that comes in; 0 lets it pass, and everything goes on. */
+#define PACKETS	20
+
+/* How many of them arrive at @fd, a socket that is bound to @at. */
+static u32 send_packets(int fd, const struct sockaddr_in *at)
+{
+	char text[64] = "";
+	u32 i, arrived = 0;
+
+	for (i = 0; i < PACKETS; i++) {
+		sendto(fd, text, sizeof(text), 0, (const struct sockaddr *)at, sizeof(*at));
+		arrived += recv(fd, text, sizeof(text), 0) == sizeof(text);
+	}
+	return arrived;
+}
+
+/* The program faults on each packet that comes in: none gets past it, and everything goes on. */
 static void faults_on_packets(const char *mode)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex("lo"), .attach_point = BPF_TC_INGRESS);
@@ -183,9 +199,8 @@ static void faults_on_packets(const char *mode)
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(7777), .sin_addr.s_addr = htonl(0x7f000001) };
 	struct bpf_object *obj = isolate_load("astray", mode, names, NULL);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	struct timeval wait = { .tv_sec = 2 };
-	u32 i, arrived = 0;
-	char text[64] = "";
+	struct timeval wait = { .tv_usec = 100000 };
+	u32 arrived;
 
 	if (!obj)
 		return;
@@ -194,12 +209,12 @@ static void faults_on_packets(const char *mode)
 	isolate_set(obj, "wild", prey("secret.at"));
 	bpf_tc_hook_create(&hook);
 	if (CHECK(!bind(fd, (struct sockaddr *)&at, sizeof(at)) && !bpf_tc_attach(&hook, &opts), "no tc: %s", strerror(errno))) {
-		for (i = 0; i < 20; i++) {
-			sendto(fd, text, sizeof(text), 0, (struct sockaddr *)&at, sizeof(at));
-			arrived += recv(fd, text, sizeof(text), 0) == sizeof(text);
-		}
-		CHECK(arrived == 20 && isolate_get(obj, "counted") == 20, "%u packets arrived, %llu runs", arrived,
+		arrived = send_packets(fd, &at);
+		CHECK(!arrived && isolate_get(obj, "counted") == PACKETS, "%u packets arrived, %llu runs", arrived,
 		      (unsigned long long)isolate_get(obj, "counted"));
+		isolate_set(obj, "wild", 0);
+		arrived = send_packets(fd, &at);
+		CHECK(arrived == PACKETS, "%u packets arrived after faults", arrived);
 	}
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_tc_hook_destroy(&hook);

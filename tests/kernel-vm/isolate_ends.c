@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "../check.h"
 #include "../insns.h"
@@ -122,7 +123,7 @@ static void go_astray(const char *mode, const char *const *names, u32 faultless)
 	isolate_set(obj, "counted", 0);
 	isolate_set(obj, "wild", prey("secret.at"));
 	for (i = 0; i < FAULTS; i++)
-		if (!CHECK(run_once(prog) == 0, "%s: run %u does not end with 0", names[0], i))
+		if (!CHECK(run_once(prog) == TC_ACT_SHOT, "%s: run %u does not end with a lost packet", names[0], i))
 			break;
 	CHECK(isolate_get(obj, "sum") == 5, "%s goes on after its fault", names[0]);
 	CHECK(isolate_get(obj, "counted") == FAULTS, "%s counted %llu runs", names[0],
@@ -182,7 +183,7 @@ void isolate_faults(const char *mode)
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(names); i++)
-		go_astray(mode, names[i], 2);
+		go_astray(mode, names[i], TC_ACT_OK);
 	fault_within(mode);
 	if (strcmp(mode, "none"))
 		isolate_fault_ways(mode);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "../check.h"
 #include "attack.h"
@@ -136,7 +137,7 @@ static void misuse(struct bpf_object *obj, struct ring_buffer *rings, struct arr
 	isolate_set(obj, "wild", way == RING_TOO_LONG ? 20000 : prey("secret.at"));
 	isolate_set(obj, "held", 0);
 	isolate_set(obj, "after", 0);
-	CHECK((run_once(prog) == 0) == (ways[way].faults || ways[way].target_faults), "who %s: returns something else",
+	CHECK((run_once(prog) == TC_ACT_SHOT) == (ways[way].faults || ways[way].target_faults), "who %s: returns something else",
 	      ways[way].name);
 	ring_buffer__consume(rings);
 	isolate_domain("misuse", &faults, &refused);
@@ -151,7 +152,7 @@ static void misuse(struct bpf_object *obj, struct ring_buffer *rings, struct arr
 	/* The ring goes on. */
 	was = *a;
 	isolate_set(obj, "how", RING_GOOD);
-	CHECK(run_once(prog) == 2, "after one who %s: does not run any more", ways[way].name);
+	CHECK(run_once(prog) == 4, "after one who %s: does not run any more", ways[way].name);
 	ring_buffer__consume(rings);
 	CHECK(a->records - was.records == 1 && a->tagged - was.tagged == 1, "after one who %s: the ring gives %u records",
 	      ways[way].name, a->records - was.records);

@@ -187,11 +187,11 @@ int misuse(struct __sk_buff *skb)
 	if (how == RING_EARLIER_RUN) {
 		bpf_ringbuf_submit((void *)kept, 0);
 		after++;
-		return 2;
+		return 4;
 	}
 	if (how == RING_TOO_MANY || how == RING_TOO_LONG) {
 		want_much();
-		return 2;
+		return 4;
 	}
 	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
 	if (!r)
@@ -204,7 +204,7 @@ int misuse(struct __sk_buff *skb)
 		release_wrong(skb, r);
 	else
 		reach_wrong(skb, r);
-	return 2;
+	return 4;
 }
 
 /* What misuse goes on with. */
