@@ -23,6 +23,7 @@ struct bpf_prog;
 struct bpf_prog_aux;
 struct bpf_verifier_env;
 struct pt_regs;
+struct seq_file;
 struct vm_area_struct;
 
 #ifndef CONFIG_BPF_JIT_MOAT
@@ -53,6 +54,10 @@ static inline void bpf_moat_free(struct bpf_prog_aux *aux)
 static inline bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long address)
 {
 	return false;
+}
+
+static inline void bpf_moat_show(struct seq_file *s, const struct bpf_prog *prog)
+{
 }
 
 #define bpf_moat_values(map)		((struct bpf_moat_values *)NULL)
@@ -156,6 +161,8 @@ void bpf_moat_share(struct bpf_prog_aux *func, const struct bpf_prog_aux *main);
 void bpf_moat_free(struct bpf_prog_aux *aux);
 /* A fault in the kernel: does it end the run of an isolated program?  Then @regs say where to go on. */
 bool bpf_moat_fixup(struct pt_regs *regs, int trap, unsigned long address);
+/* Lines for a program's fdinfo: its mode, and why it is not isolated where others are. */
+void bpf_moat_show(struct seq_file *s, const struct bpf_prog *prog);
 
 /* The piece of the heap that @map's values lie in.  NULL: they are where they ever were, not for isolated programs. */
 #define bpf_moat_values(map)		((map)->moat)

@@ -265,6 +265,7 @@ void moat_domain_lines(const struct moat_domain *d, struct bpf_prog_aux *aux);
 /* mode.c: what the kernel is asked to do, and the list of domains that debugfs shows. */
 bool moat_maps_isolated(void);	/* new programs are isolated, so the maps made now are made for that */
 bool moat_permissive(void);	/* what has no isolated form runs without isolation; else it is refused */
+bool moat_isolates_loader(void);	/* who.c: the current task's programs are among those that are isolated */
 void moat_remember_domain(struct moat_domain *d);
 void moat_forget_domain(struct moat_domain *d);
 /* Change what runs have; moat_fuel is set already. */

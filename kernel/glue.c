@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include "domain.h"
 #include "glue.h"
+#include "programs.h"
 
 static struct moat_job *job_of(const struct bpf_prog *prog)
 {
@@ -293,6 +294,8 @@ struct bpf_prog *bpf_int_jit_compile(struct bpf_prog *prog)
 	else
 		prog = moat_compile(prog, &outcome);
 	moat_count(mode, prog, outcome, local_clock() - start);
+	if (mode == BPF_MOAT_STOCK && outcome == MOAT_COMPILED)
+		moat_remember_stock(prog->aux);
 	return prog;
 }
 
@@ -304,6 +307,7 @@ void bpf_moat_release(struct bpf_prog *prog)
 {
 	struct moat_job *job = job_of(prog);
 
+	moat_forget_stock(prog->aux);
 	if (!job)
 		return;
 	job->prog = prog;

@@ -6,6 +6,7 @@
 #include "ends.h"
 #include "gate.h"
 #include "glue.h"
+#include "programs.h"
 
 int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...)
 {
@@ -16,6 +17,8 @@ int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...)
 	vscnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	bpf_log(&env->log, "moat: %s\n", text);
+	if (moat_permissive())
+		moat_remember_reason(env->prog->aux, text);
 	return err;
 }
 
@@ -313,6 +316,10 @@ int bpf_moat_verified(struct bpf_verifier_env *env)
 
 	if (!moat_maps_isolated() || bpf_prog_is_dev_bound(env->prog->aux))
 		return 0;
+	if (!moat_isolates_loader()) {
+		moat_remember_reason(env->prog->aux, "not among those whose programs are isolated: net.core.bpf_moat_who");
+		return 0;
+	}
 	d = make_domain(env);
 	if (IS_ERR(d)) {
 		if (PTR_ERR(d) != -EOPNOTSUPP || !moat_permissive())
@@ -337,6 +344,7 @@ void bpf_moat_share(struct bpf_prog_aux *func, const struct bpf_prog_aux *main)
 
 void bpf_moat_free(struct bpf_prog_aux *aux)
 {
+	moat_forget_reason(aux);
 	if (aux->moat)
 		free_domain(aux->moat);
 	aux->moat = NULL;

@@ -47,6 +47,7 @@ int main(void)
 	policy_verdicts();
 	policy_disabling();
 	policy_fuel();
+	policy_who();
 	sys_write("net/core/bpf_moat", was);
 	return check_done();
 }

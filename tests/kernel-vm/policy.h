@@ -16,5 +16,7 @@ void policy_verdicts(void);
 void policy_disabling(void);
 /* Runs that take too long. */
 void policy_fuel(void);
+/* Who is isolated, and what is told of that. */
+void policy_who(void);
 
 #endif
