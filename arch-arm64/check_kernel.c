@@ -9,6 +9,9 @@
 #define PACIASP		0xd503233f
 #define AUTIASP		0xd50323bf
 #define NOP		0xd503201f
+#define CLRBHB		0xd50322df
+#define DSB_ISH		0xd5033b9f
+#define ISB		0xd5033fdf
 #define RET		0xd65f03c0
 #define BLR(r)		(0xd63f0000 | (r) << 5)
 
@@ -68,6 +71,31 @@ static void want_prologue(struct text *t)
 		want(t, BTI_J);
 }
 
+/* Of classic programs: what run() has returned survives it in the register of R0. */
+static void want_history(struct text *t)
+{
+	const struct moat_kernel *k = t->c->kernel;
+
+	if (!k->history_hint && !k->history_loops && !k->history_call)
+		return;
+	want(t, 0xaa0003e7);		/* mov x7, x0 */
+	if (k->history_hint)
+		want(t, CLRBHB);
+	if (k->history_loops) {
+		want_const(t, 0, k->history_loops);
+		want(t, 0x14000001);	/* b: the next */
+		want(t, 0xf1000400);	/* subs x0, x0, #1 */
+		want(t, 0x54ffffc1);	/* b.ne: that branch */
+		want(t, DSB_ISH);
+		want(t, ISB);
+	}
+	if (k->history_call) {
+		want_const(t, 0, k->history_function);
+		want(t, k->history_call);
+	}
+	want(t, 0xaa0703e0);		/* mov x0, x7 */
+}
+
 static void want_epilogue(struct text *t)
 {
 	want(t, POP(27, 28));
@@ -75,6 +103,7 @@ static void want_epilogue(struct text *t)
 	want(t, POP(21, 22));
 	want(t, POP(19, 20));
 	want(t, POP(29, 30));
+	want_history(t);
 	if (t->c->signs)
 		want(t, AUTIASP);
 	want(t, RET);

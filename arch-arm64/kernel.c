@@ -188,6 +188,11 @@ static void shared_epilogue(struct moat *jit)
 	a64_emit(b, a64_pair(A64_LDP_POST, A64_X29, A64_X30, A64_SP, 16));
 }
 
+static bool forgets(const struct moat_kernel *k)
+{
+	return k->history_hint || k->history_loops || k->history_call;
+}
+
 /* Spectre-BHB: what the program taught the branch predictor is forgotten.  X0-X3 are free here. */
 static void clear_history(struct moat *jit)
 {
@@ -243,6 +248,11 @@ void a64_stub(struct moat *jit)
 	a64_mov_imm(b, A64_TMP, k->run);
 	a64_emit(b, a64_jump(A64_BLR, A64_TMP));
 	shared_epilogue(jit);
+	if (forgets(k)) {
+		a64_mov(b, A64_X, a64_reg(BPF_REG_0), A64_X0);
+		clear_history(jit);
+		a64_mov(b, A64_X, A64_X0, a64_reg(BPF_REG_0));
+	}
 	if (a64_have(jit, A64_PAC))
 		a64_emit_plain(b, A64_AUTIASP);
 	a64_emit(b, a64_jump(A64_RET, A64_X30));

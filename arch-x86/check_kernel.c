@@ -38,10 +38,25 @@ static bool is_text(const struct moat_walk *w, const struct text *t)
 	return i == t->n && i == w->c->main;
 }
 
+/* Of classic programs: what run() has returned survives it. */
+static void put_history(struct moat_walk *w, struct text *t)
+{
+	const struct moat_kernel *k = w->c->kernel;
+
+	if (k->history_clear) {
+		put(t, 0x50, 1);		/* push rax */
+		put_branch(w, t, 0xe8, k->history_clear);
+		put(t, 0x58, 1);		/* pop rax */
+	}
+	if (k->history_fence)
+		put(t, 0xf81e0f48f3, 5);	/* ibhf */
+}
+
 static void put_leave(struct moat_walk *w, struct text *t)
 {
 	const struct moat_kernel *k = w->c->kernel;
 
+	put_history(w, t);
 	put(t, 0xc9, 1);		/* leave */
 	if (k->return_thunk)
 		put_branch(w, t, 0xe9, k->return_thunk);

@@ -154,6 +154,7 @@ void x64_kernel_epilogue(struct moat *jit)
 
 static void leave_stub(struct moat *jit)
 {
+	clear_history(jit);
 	x64_leave_frame(&jit->buf);
 	x64_return(jit);
 }

@@ -14,6 +14,7 @@
 #include <linux/compiler.h>
 #include <linux/types.h>
 
+struct sock_filter;
 union bpf_attr;
 struct bpf_map;
 struct bpf_moat_inner;
@@ -34,6 +35,11 @@ static inline void bpf_moat_release(struct bpf_prog *prog)
 }
 
 static inline int bpf_moat_verified(struct bpf_verifier_env *env)
+{
+	return 0;
+}
+
+static inline int bpf_moat_classic(struct bpf_prog *prog, const struct sock_filter *f, u32 len)
 {
 	return 0;
 }
@@ -153,6 +159,8 @@ void bpf_moat_release(struct bpf_prog *prog);
  * yet: isolate it, if that is asked for.  0, or -errno with a line in the log.
  */
 int bpf_moat_verified(struct bpf_verifier_env *env);
+/* Called with a classic program @f that the kernel has checked and converted to @prog: the same.  0 or -errno. */
+int bpf_moat_classic(struct bpf_prog *prog, const struct sock_filter *f, u32 len);
 /* Is it?  Then it runs as Moat compiled it, or not at all. */
 bool bpf_moat_isolated(const struct bpf_prog_aux *aux);
 /* A function of a program is what the program is. */

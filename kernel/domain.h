@@ -111,6 +111,7 @@ struct moat_site_gate;
 struct moat_view;	/* views.c */
 
 struct moat_domain {
+	bool classic;	/* its cage and slots are those of all classic programs (classic_run.c) */
 	enum bpf_prog_type type;
 	enum bpf_attach_type attach;
 	char name[BPF_OBJ_NAME_LEN];
@@ -254,6 +255,22 @@ bool moat_runs_close(struct moat_domain *d);
 void moat_runs_fuel(struct moat_domain *d, u64 fuel);
 
 /* isolate.c and mode.c ------------------------------------------------------ */
+
+/*
+ * isolate.c: a domain of the program that @env is about; or an error, told to its log.  Nothing in it refers to @env or
+ * to env->prog.  It goes with the program that it is given to.
+ */
+struct moat_domain *moat_domain_make(struct bpf_verifier_env *env, bool classic);
+void moat_domain_give(struct moat_domain *d, struct bpf_prog_aux *aux);
+
+/* classic_run.c: what classic programs have together.  0 or -ENOMEM; moat_classic_leave() may come without it. */
+int moat_classic_enter(struct moat_domain *d);
+void moat_classic_leave(struct moat_domain *d);
+/* What their stubs call instead of moat_domain_run(). */
+u64 moat_classic_run(void *ctx, struct moat_domain *d);
+
+/* unverified.c: isolate a raw program if that is asked for; true: it cannot be, and is not to run otherwise. */
+bool moat_raw_refused(struct bpf_prog *prog);
 
 /* isolate.c: stub and image are at @image from now on.  May be told more than once, always the same.  0 or -errno. */
 int moat_domain_placed(struct moat_domain *d, u8 *image);

@@ -198,6 +198,7 @@ static int compile(struct code *c, const char *name, struct bpf_prog **made)
 	if (!prog)
 		return -ENOMEM;
 	prog->type = c->env->prog->type;
+	prog->aux->ops = c->env->prog->aux->ops;	/* or it would be taken for a raw program (unverified.c) */
 	prog->len = c->len;
 	/* Compiled or not at all: interpreted code would get its instructions in R2.  Nothing in it is a user's, to blind. */
 	prog->jit_requested = 1;

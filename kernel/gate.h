@@ -13,6 +13,20 @@ typedef u64 moat_helper_fn(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
 /* Room for what a helper gets a copy of, in one call: BPF's longest key, and more than the longest line of a trace. */
 #define MOAT_COPY_BYTES	512
 
+/* Helpers of classic programs, which have no number in the UAPI; of the context, A and X. */
+enum {
+	MOAT_FUNC_HATYPE = __BPF_FUNC_MAX_ID,	/* or MOAT_NO_DEVICE */
+	MOAT_FUNC_PAY_OFFSET,
+	MOAT_FUNC_NLATTR,
+	MOAT_FUNC_NLATTR_NEST,
+	MOAT_NR_FUNCS,
+};
+
+#define MOAT_NO_DEVICE	U32_MAX
+
+/* classic_run.c: theirs; NULL: there is none. */
+const struct bpf_func_proto *moat_classic_proto(s32 id);
+
 /* A helper of the kernel, as far as a program calls it. */
 struct moat_proto {
 	struct moat_helper h;	/* what analysis and records go by */
@@ -29,7 +43,7 @@ struct moat_proto {
 
 /* What is known of the calls of a program, from when it is planned. */
 struct moat_audit {
-	struct moat_proto *proto[__BPF_FUNC_MAX_ID];	/* of the helpers that it calls */
+	struct moat_proto *proto[MOAT_NR_FUNCS];	/* of the helpers that it calls */
 	struct moat_call_audit *record;		/* by pc */
 	u32 nr_record;
 	struct moat_check *check;		/* of all gates */
@@ -106,7 +120,7 @@ int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc,
 
 static inline const struct moat_proto *moat_proto_of(const struct moat_domain *d, s32 id)
 {
-	return id > 0 && id < __BPF_FUNC_MAX_ID ? d->audit->proto[id] : NULL;
+	return id > 0 && id < MOAT_NR_FUNCS ? d->audit->proto[id] : NULL;
 }
 
 /* maps.c: which maps the helper takes, into @p; why it can take none, or NULL.  Why it does not take this one; NULL: it does. */

@@ -287,6 +287,10 @@ struct bpf_prog *bpf_int_jit_compile(struct bpf_prog *prog)
 
 	if (!prog->jit_requested)
 		return prog;
+	if (moat_raw_refused(prog)) {
+		moat_count(BPF_MOAT_BASEREG, prog, MOAT_REFUSED, 0);
+		return prog;
+	}
 	mode = mode_for(prog);
 	start = local_clock();
 	if (mode == BPF_MOAT_STOCK)

@@ -174,7 +174,7 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 {
 	int err;
 
-	d->kernel.run = (unsigned long)moat_domain_run;
+	d->kernel.run = (unsigned long)(d->classic ? moat_classic_run : moat_domain_run);
 	d->kernel.domain = (unsigned long)d;
 	d->opt.mode = MOAT_MODE_BASEREG;
 	d->opt.form = MOAT_BASE_REGISTER;
@@ -183,8 +183,13 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->opt.kernel = &d->kernel;
 	d->opt.arg = d;
 	d->opt.log = (struct moat_log){ .line = say, .arg = &env->log };
+	/* The machine is asked what classic programs must do when they end; their stub is as any other. */
+	d->kernel.classic = d->classic;
 	moat_machine_options(&d->opt, &d->kernel);
-	err = moat_gates_plan(d, env) ?: moat_issued_plan(d, env) ?: moat_runs_alloc(d);
+	d->kernel.classic = false;
+	err = moat_gates_plan(d, env) ?: moat_issued_plan(d, env);
+	if (!err && !d->classic)
+		err = moat_runs_alloc(d);
 	if (err)
 		return err;
 	if (d->view_enters)
@@ -211,6 +216,8 @@ static void free_domain(struct moat_domain *d)
 	moat_issued_free(d);
 	moat_view_free(d);
 	moat_inner_close(d);
+	if (d->classic)
+		moat_classic_leave(d);
 	if (d->cage.area)
 		moat_cage_destroy(&d->cage);
 	if (d->slots)
@@ -225,20 +232,13 @@ static void free_domain(struct moat_domain *d)
 
 static int fill_domain(struct moat_domain *d, struct bpf_verifier_env *env)
 {
-	int err;
+	int err = copy_insns(d, env) ?: copy_lines(d, env->prog->aux);
 
-	err = copy_insns(d, env);
 	if (!err)
-		err = copy_lines(d, env->prog->aux);
+		err = d->classic ? moat_classic_enter(d) : moat_cage_init(&d->cage);
 	if (!err)
-		err = moat_cage_init(&d->cage);
-	if (!err)
-		err = take_maps(d, env);
-	if (!err)
-		err = moat_view_plan(d, env);
-	if (!err)
-		err = plan(d, env);
-	if (!err)
+		err = take_maps(d, env) ?: moat_view_plan(d, env) ?: plan(d, env);
+	if (!err && !d->classic)
 		err = make_slots(d);
 	return err;
 }
@@ -259,7 +259,7 @@ static int check_form(struct bpf_verifier_env *env)
 	return 0;
 }
 
-static struct moat_domain *make_domain(struct bpf_verifier_env *env)
+struct moat_domain *moat_domain_make(struct bpf_verifier_env *env, bool classic)
 {
 	struct bpf_prog *prog = env->prog;
 	struct moat_domain *d;
@@ -270,6 +270,7 @@ static struct moat_domain *make_domain(struct bpf_verifier_env *env)
 	d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
 	if (!d)
 		return ERR_PTR(-ENOMEM);
+	d->classic = classic;
 	d->type = prog->type;
 	d->attach = prog->expected_attach_type;
 	moat_ends_init(d);
@@ -284,6 +285,13 @@ static struct moat_domain *make_domain(struct bpf_verifier_env *env)
 		return d;
 	free_domain(d);
 	return ERR_PTR(err);
+}
+
+void moat_domain_give(struct moat_domain *d, struct bpf_prog_aux *aux)
+{
+	d->aux = aux;
+	aux->moat = d;
+	moat_remember_domain(d);
 }
 
 int moat_domain_placed(struct moat_domain *d, u8 *image)
@@ -320,15 +328,14 @@ int bpf_moat_verified(struct bpf_verifier_env *env)
 		moat_remember_reason(env->prog->aux, "not among those whose programs are isolated: net.core.bpf_moat_who");
 		return 0;
 	}
-	d = make_domain(env);
+	d = moat_domain_make(env, false);
 	if (IS_ERR(d)) {
 		if (PTR_ERR(d) != -EOPNOTSUPP || !moat_permissive())
 			return PTR_ERR(d);
 		bpf_log(&env->log, "moat: the program runs without isolation, as the policy is permissive\n");
 		return 0;
 	}
-	env->prog->aux->moat = d;
-	moat_remember_domain(d);
+	moat_domain_give(d, env->prog->aux);
 	return 0;
 }
 

@@ -35,21 +35,16 @@ int moat_packet_plan(struct moat_view *v, enum moat_packet_kind kind, struct bpf
 	return 0;
 }
 
-/* Loads whose constant is below that are taken to be from the view: so much is copied, and what LD_IND adds. */
-#define LOADS_MAX	256
-/* How far LD_IND mostly adds: a header of IPv6, or of IPv4 with some options. */
-#define LOADS_ADD	40
-
 void moat_packet_plan_loads(struct moat_view *v, enum moat_packet_kind kind, const struct bpf_insn *insn, u32 len)
 {
 	u32 i, reach, most = 0;
 
 	for (i = 0; i < len; i++) {
-		if (BPF_CLASS(insn[i].code) != BPF_LD || (u32)insn[i].imm >= LOADS_MAX)
+		if (BPF_CLASS(insn[i].code) != BPF_LD || (u32)insn[i].imm >= MOAT_VIEW_LOADS_MAX)
 			continue;
 		reach = insn[i].imm + bpf_size_to_bytes(BPF_SIZE(insn[i].code));
 		if (BPF_MODE(insn[i].code) == BPF_IND)
-			most = max(most, reach + LOADS_ADD);
+			most = max(most, reach + MOAT_VIEW_LOADS_ADD);
 		else if (BPF_MODE(insn[i].code) == BPF_ABS)
 			most = max(most, reach);
 	}

@@ -251,17 +251,18 @@ static bool takes_socket(const struct moat_helper *h)
 
 int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc, s32 id)
 {
-	const struct bpf_func_proto *fn = NULL;
+	const struct bpf_func_proto *fn = d->classic ? moat_classic_proto(id) : NULL;
 	struct moat_proto *p;
 	const char *why;
 
-	if (id <= 0 || id >= __BPF_FUNC_MAX_ID)
+	if (id <= 0 || (id >= __BPF_FUNC_MAX_ID && !fn))
 		return moat_refuse(env, -EINVAL, "insn %u: there is no helper %d", pc, id);
 	if (d->audit->proto[id])
 		return 0;
-	if (env->ops->get_func_proto)
+	if (!fn && env->ops->get_func_proto)
 		fn = env->ops->get_func_proto(id, env->prog);
-	why = moat_helper_refusal(env, fn, id);
+	/* Classic programs call what classic.c has put there, whoever attaches them. */
+	why = d->classic && fn ? NULL : moat_helper_refusal(env, fn, id);
 	if (why)
 		return moat_refuse(env, -EOPNOTSUPP, "insn %u: helper %s %s", pc, func_id_name(id), why);
 	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
@@ -277,5 +278,7 @@ int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc,
 		why = "takes a socket, and the program's context has none";
 	if (why)
 		return moat_refuse(env, -EOPNOTSUPP, "insn %u: helper %s %s", pc, p->h.name, why);
+	/* A classic program changes nothing that they could look at. */
+	p->context &= !d->classic;
 	return 0;
 }

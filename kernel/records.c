@@ -108,6 +108,15 @@ static bool is_call(const struct moat_op *op)
 	return op->kind == MOAT_HELPER || op->kind == MOAT_TAIL;
 }
 
+static bool has_calls(const struct moat_op *op, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < len && !is_call(&op[i]); i++)
+		;
+	return i < len;
+}
+
 /* Records of every call, with what @a says of it, if it says anything. */
 static int make(struct moat_domain *d, struct bpf_verifier_env *env, const struct moat_analysis_opts *o,
 		const struct moat_analysis *a)
@@ -147,7 +156,7 @@ int moat_records_make(struct moat_domain *d, struct bpf_verifier_env *env, struc
 	if (func)
 		err = moat_validate(op, d->len, &k, func, &o.nr_func, &d->opt.log);
 	if (!err) {
-		bytes = moat_analysis_bytes(&o);
+		bytes = has_calls(op, d->len) ? moat_analysis_bytes(&o) : 0;
 		/* Without memory for it nothing is proved, nor if it would take too long. */
 		work = bytes ? kvzalloc(bytes, GFP_KERNEL | __GFP_NOWARN) : NULL;
 		if (work)

@@ -36,6 +36,14 @@ static noinline struct moat_run *find_run(struct moat_domain *d)
 	return NULL;
 }
 
+/* Classic programs share their slots: what another has left is not this one's. */
+static void make_own(struct moat_run *run, struct moat_domain *d)
+{
+	run->domain = d;
+	run->data = run->data_end = 0;
+	run->frame.packet = run->frame.packet_bytes = 0;
+}
+
 /*
  * Programs run with migration disabled, but the CPU's next task may run the same one.  A stub takes the first slot
  * with one instruction that is not locked, as only its own CPU does.
@@ -58,6 +66,8 @@ struct moat_run *moat_run_take(struct moat_domain *d)
 			return NULL;
 	}
 	run->called = true;
+	if (d->classic)
+		make_own(run, d);
 	return run;
 }
 
@@ -105,6 +115,9 @@ void moat_runs_placed(struct moat_domain *d)
 {
 	u32 cpu, i;
 
+	/* No stub enters those of classic programs. */
+	if (d->classic)
+		return;
 	for_each_possible_cpu(cpu)
 		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++)
 			saved_registers(&d->jit, per_cpu_ptr(d->runs, cpu)->run[i].saved);

@@ -8,6 +8,7 @@
  */
 #include <linux/filter.h>
 #include <linux/ptrace.h>
+#include <linux/seccomp.h>
 #include <linux/slab.h>
 #include "view.h"
 
@@ -27,6 +28,8 @@ static const struct view_type {
 	u16 flat, flat_end;	/* flat_end 0: the kernel converts it */
 	bool arguments;		/* of a function, as many as it has */
 } types[] = {
+	/* No user's program has it: that of seccomp, and no context at all. */
+	[BPF_PROG_TYPE_UNSPEC]		= { true, .flat_end = sizeof(struct seccomp_data) },
 	[BPF_PROG_TYPE_SOCKET_FILTER]	= { true, MOAT_PACKET_SKB },
 	[BPF_PROG_TYPE_SCHED_CLS]	= { true, MOAT_PACKET_SKB },
 	[BPF_PROG_TYPE_SCHED_ACT]	= { true, MOAT_PACKET_SKB },
