@@ -176,7 +176,7 @@ int bpf_moat_classic(struct bpf_prog *prog, const struct sock_filter *f, u32 len
 {
 	int err;
 
-	if (!moat_maps_isolated())
+	if (!moat_maps_isolated() || !moat_isolates_loader())
 		return 0;
 	err = isolate(prog, f, len);
 	if (!err)

@@ -50,7 +50,7 @@ struct moat_view {
 
 /* packet.c: room for metadata in front of the packet's first byte in a slot; skb_metadata_len() is a u8. */
 #define MOAT_VIEW_META		256
-/* What an access of LD_ABS or LD_IND takes the view to hold: no more than that is copied for any of them. */
+/* Loads whose constant is below that are taken to be from the view: so much is copied, and what LD_IND adds. */
 #define MOAT_VIEW_LOADS_MAX	256
 /* How far LD_IND mostly adds: a header of IPv6, or of IPv4 with some options. */
 #define MOAT_VIEW_LOADS_ADD	40
