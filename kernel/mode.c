@@ -162,12 +162,13 @@ struct moat_domain *moat_domain_at(unsigned long ip)
 	unsigned long image;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(d, &domains, list)
+	list_for_each_entry_rcu(d, &domains, list) {
 		image = (unsigned long)READ_ONCE(d->image);
 		if (image && ip - image < d->jit.bytes) {
 			found = d;
 			break;
 		}
+	}
 	rcu_read_unlock();
 	return found;
 }
