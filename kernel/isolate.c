@@ -164,7 +164,7 @@ static bool tells_fuel(const struct moat_domain *d)
 		bool func = insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg == BPF_PSEUDO_FUNC;
 
 		meters |= is_loop(insn) || func || (call && insn->src_reg == BPF_PSEUDO_CALL);
-		calls |= func || (call && !insn->src_reg) ||
+		calls |= func || call ||
 			 (BPF_CLASS(insn->code) == BPF_LD && BPF_MODE(insn->code) != BPF_IMM);
 	}
 	return meters && calls;

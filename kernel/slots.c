@@ -15,9 +15,15 @@ static bool take(struct moat_run *run)
 	return !READ_ONCE(run->host_sp) && !cmpxchg(&run->host_sp, 0, TAKEN);
 }
 
+/* The slots that classic programs share stay open for the others: moat_run_take() is asked for each of their runs. */
+static bool closes(const struct moat_domain *d)
+{
+	return READ_ONCE(d->disabled) && !d->classic;
+}
+
 void moat_run_give(struct moat_run *run)
 {
-	smp_store_release(&run->host_sp, READ_ONCE(run->domain->disabled) ? CLOSED : 0);
+	smp_store_release(&run->host_sp, closes(run->domain) ? CLOSED : 0);
 }
 
 /* Of this CPU, or of another, which may run the same program at the same time. */
@@ -151,6 +157,8 @@ bool moat_runs_close(struct moat_domain *d)
 	bool closed = true;
 	u32 cpu, i;
 
+	if (!closes(d))
+		return true;
 	for_each_possible_cpu(cpu)
 		for (i = 0; i < MOAT_SLOTS_PER_CPU; i++)
 			closed &= cmpxchg(&per_cpu_ptr(d->runs, cpu)->run[i].host_sp, 0, CLOSED) == CLOSED;

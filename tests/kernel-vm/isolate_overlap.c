@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
+#include <linux/pkt_cls.h>
 
 #include "../check.h"
 #include "attack.h"
@@ -33,7 +34,7 @@ static void *run(void *arg)
 	for (i = 0; i < REPEAT; i++) {
 		retval = ~0u;
 		r->wrong += sys_run(r->prog, attack_packet, PACKET_BYTES - r->odd, 1, &retval) ||
-			    retval != (r->odd ? 0 : sum);
+			    retval != (r->odd ? TC_ACT_SHOT : sum);
 	}
 	return NULL;
 }
