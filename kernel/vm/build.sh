@@ -16,7 +16,7 @@ selftests=${2-}
 build=${BUILD:-build}
 "$here/bpftool.sh" "$arch"
 set -- "$kernel/lib/test_bpf.ko=/moat/" "$work/bpftool/bpftool=/usr/sbin/" "$here/welcome=/moat/"
-for suite in "$here"/suites/*.sh; do
+for suite in "$here"/suites/*.sh "$here"/suites/*.txt; do
 	set -- "$@" "$suite=/moat/suites/"
 done
 for object in "$build"/examples/*.bpf.o "$build"/bench/*.bpf.o "$build"/tests/kernel-vm/*.bpf.o; do
