@@ -60,29 +60,9 @@ u64 moat_gate_loop(struct moat_call *c)
 
 /* Elements of maps ---------------------------------------------------------- */
 
-/* Room for the key of an element, for each callback that can be in progress: the longest key of a map that it can be. */
-void moat_callbacks_plan(struct moat_domain *d)
-{
-	const struct moat_proto *p = moat_proto_of(d, BPF_FUNC_for_each_map_elem);
-	u32 i, bytes = 0;
-
-	for (i = 0; p && i < d->nr_map; i++) {
-		bytes = max(bytes, d->map[i]->key_size);
-		if (d->map[i]->inner_map_meta)
-			bytes = max(bytes, d->map[i]->inner_map_meta->key_size);
-	}
-	d->key_bytes = ALIGN(bytes, 8);
-}
-
 static u32 keys(const struct moat_run *run)
 {
 	return run->slot + run->domain->keys;
-}
-
-/* Read-only for helpers, as it is for programs; that a program can write there harms nobody. */
-bool moat_callback_memory(const struct moat_run *run, u32 at, u64 bytes)
-{
-	return moat_inside(at, bytes, keys(run), run->callbacks * run->domain->key_bytes);
 }
 
 /* A walk over the elements of a map, in which the run can end. */
@@ -142,4 +122,26 @@ u64 moat_gate_each(struct moat_call *c)
 		moat_run_end(c->run);
 	c->run->callbacks--;
 	return ret;
+}
+
+/* Keys ---------------------------------------------------------------------- */
+
+/* Room for the key of an element, for each callback that can be in progress: the longest key of a map that it can be. */
+void moat_callbacks_plan(struct moat_domain *d)
+{
+	const struct moat_proto *p = moat_proto_of(d, BPF_FUNC_for_each_map_elem);
+	u32 i, bytes = 0;
+
+	for (i = 0; p && i < d->nr_map; i++) {
+		bytes = max(bytes, d->map[i]->key_size);
+		if (d->map[i]->inner_map_meta)
+			bytes = max(bytes, d->map[i]->inner_map_meta->key_size);
+	}
+	d->key_bytes = ALIGN(bytes, 8);
+}
+
+/* Read-only for helpers, as it is for programs; that a program can write there harms nobody. */
+bool moat_callback_memory(const struct moat_run *run, u32 at, u64 bytes)
+{
+	return moat_inside(at, bytes, keys(run), run->callbacks * run->domain->key_bytes);
 }
