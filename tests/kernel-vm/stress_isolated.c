@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <linux/pkt_cls.h>
 #include <bpf/bpf.h>
 
 #include "../check.h"
@@ -93,8 +94,8 @@ static void *fault(void *arg)
 		for (k = 0; k < bytes / sizeof(*word); k++)
 			word[k] = wild;
 		munmap(word, bytes);
-		if (!CHECK(!sys_run(object_prog(obj, name[i & 3]), attack_packet, PACKET_BYTES, 20, &retval) && !retval,
-			   "%s returned %u", name[i & 3], retval))
+		if (!CHECK(!sys_run(object_prog(obj, name[i & 3]), attack_packet, PACKET_BYTES, 20, &retval) &&
+			   retval == TC_ACT_SHOT, "%s returned %u", name[i & 3], retval))
 			break;
 		bpf_object__close(obj);
 		faulted += 20;
