@@ -97,7 +97,7 @@ static moat_helper_fn *function(const struct moat_domain *d, const struct moat_c
 {
 	const struct bpf_map *m = known_map(d, &r->arg[0]);
 
-	return m && r->helper == BPF_FUNC_map_lookup_elem ? (void *)m->ops->map_lookup_elem : p->fn;
+	return m && r->helper == BPF_FUNC_map_lookup_elem ? (moat_helper_fn *)(void *)m->ops->map_lookup_elem : p->fn;
 }
 
 /* May what it finds be a map in a map? */
