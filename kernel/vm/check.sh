@@ -89,7 +89,7 @@ machine() {
 
 # boot NAME: all its suites, in as many machines as it takes; the counts go to the file NAME.counts.
 boot() {
-	local boot=$1 tries=0 dead job=$logs/$1.top/job
+	local boot=$1 tries=0 dead again= job=$logs/$1.top/job
 	mkdir -p "$logs/$boot.top"
 	rows "$boot" >"$job"
 	while [ -s "$job" ] && [ $tries -lt 4 ]; do
@@ -99,7 +99,13 @@ boot() {
 		complaints "$boot/boot" "$logs/$boot-boot.dmesg"
 		grep -qx "done" "$logs/$boot.ended" && break
 		dead=$(comm -13 <(sort "$logs/$boot.ended") <(sort "$logs/$boot.begun") | head -n 1)
-		post_mortem "$boot" "$dead"
+		if [ -n "$dead" ] && [ -z "$again" ] && stale_breakpoint "$logs/$boot.console"; then
+			again=$dead
+			echo "AGAIN $boot/$dead: it ran a breakpoint that was gone, see stale_breakpoint in kernel/vm/check.sh"
+			sed -i "/^$dead\$/d" "$logs/$boot.begun"
+		else
+			post_mortem "$boot" "$dead"
+		fi
 		cp "$logs/$boot.console" "$logs/$boot.console.$tries"
 		[ -n "$dead" ] || break
 		grep -v -w -F -f "$logs/$boot.begun" "$job" >"$logs/$boot.rest"
@@ -107,6 +113,13 @@ boot() {
 	done
 	rm -rf "$logs/$boot.initrd" "$logs/$boot.top"
 	echo "$passed $failed $skipped" >"$logs/$boot.counts"
+}
+
+# stale_breakpoint CONSOLE: did the machine die of a breakpoint in a program that no patching of code had there any more?
+# QEMU before 8.1 translates code without a lock against those who write it at the same time, so that its translation can be of what was
+# there before.  Seen once in some dozens of runs of stress, which rewires tail calls all the time.  Such a suite gets one more try.
+stale_breakpoint() {
+	grep -qa 'int3: 0000 \[#1\]' "$1" && grep -qaE 'RIP: 0010:bpf_prog_[0-9a-f]+_' "$1"
 }
 
 # post_mortem BOOT SUITE: what is known of a machine that died in SUITE, or before all of them.
