@@ -141,9 +141,11 @@ static u32 look(struct type_test *t, const char *object, const char *mode, u64 s
 
 static void compare(struct type_test *t, const char *object, const char *mode)
 {
-	u64 should[NR_SEEN + 64], is[NR_SEEN + 64];
+	u64 should[NR_SEEN + 64], is[NR_SEEN + 64] = { 0 };
 	u32 i, n = look(t, object, "none", should);
 
+	if (t->missing)
+		return;
 	CHECK(n && look(t, object, mode, is) == n, "%s in mode %s: there is another number of things to see", t->name, mode);
 	for (i = 0; i < ARRAY_SIZE(is); i++)
 		CHECK(is[i] == should[i], "%s in mode %s: %s %u is %#llx, not %#llx", t->name, mode,
@@ -194,7 +196,8 @@ static void test_all(struct type_test *t, const char *object, const char *mode, 
 		printf("%s\n", t->name);
 		t->group = group;
 		compare(t, object, mode);
-		go_astray(t, object, mode);
+		if (!t->missing)
+			go_astray(t, object, mode);
 	}
 }
 

@@ -25,7 +25,7 @@ struct type_test {
 	const char *name;
 	const char *programs[MAX_LINKS + 1];
 	/* Attach what is not a control group's; NULL: all are. */
-	bool (*attach)(struct type_test *t);
+	bool (*attach)(struct type_test *t);	/* may set @missing, and say why */
 	/* Do what the programs see, and note what comes of it; wants are checked, too. */
 	void (*act)(struct type_test *t);
 	/* Does the simplest thing still happen?  It does not where a run that faulted must stop it. */
@@ -41,6 +41,7 @@ struct type_test {
 	int fd[8];		/* sockets that the test keeps; -1: none */
 	u64 seen[64];		/* what it noted */
 	u32 nr_seen;
+	bool missing;		/* this kernel cannot attach such programs */
 };
 
 void types_see(struct type_test *t, u64 what);
