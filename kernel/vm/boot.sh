@@ -23,7 +23,7 @@ x86)	machine="-cpu ${MOAT_VM_CPU:-max,+pks,-cx16}" serial=ttyS0
 # Pointer authentication by QEMU's own hash: the architecture's takes most of the time.
 arm64)	machine="-M virt,virtualization=on -cpu ${MOAT_VM_CPU:-max,pauth-impdef=on}" serial=ttyAMA0 ;;
 esac
-machine="$machine -accel tcg,thread=multi -smp ${MOAT_VM_CPUS:-2} -m ${MOAT_VM_MEMORY:-3072} -nodefaults -no-reboot"
+machine="$machine -accel tcg,thread=${MOAT_VM_THREADS:-multi} -smp ${MOAT_VM_CPUS:-2} -m ${MOAT_VM_MEMORY:-3072} -nodefaults -no-reboot"
 machine="$machine -display none -nic none ${QEMU_OPTIONS-}"
 if [ -n "$interactive" ]; then
 	set -- $machine -serial mon:stdio -kernel "$image" -initrd "$initrd" -append "console=$serial panic=-1 $level $*"
