@@ -32,6 +32,20 @@ long heap_cages(void)
 	return cages;
 }
 
+long heap_pages_at_rest(void)
+{
+	long pages = heap_pages(), was = -1;
+	int i, same = 0;
+
+	for (i = 0; i < 200 && same < 10; i++) {
+		was = pages;
+		usleep(50000);
+		pages = heap_pages();
+		same = pages == was ? same + 1 : 0;
+	}
+	return pages;
+}
+
 long heap_pages_settled(long want_pages)
 {
 	int i;

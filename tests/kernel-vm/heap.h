@@ -5,6 +5,8 @@
 
 /* Pages of it that are given out; -1: the kernel has none to tell of. */
 long heap_pages(void);
+/* The same once they stay as they are for half a second, or after ten: what a test begins with may still be in use by those before it. */
+long heap_pages_at_rest(void);
 /* Cages that there are, one for each isolated program; -1 likewise. */
 long heap_cages(void);
 /* The same when there are no more than @want_pages, or after seconds: maps are freed a while after their last user. */

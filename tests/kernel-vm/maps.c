@@ -283,7 +283,7 @@ static void check_kind(const struct kind *k, bool in_heap, long start)
 int main(int argc, char **argv)
 {
 	bool in_heap = argc > 1 && !strcmp(argv[1], "heap");
-	long start = heap_pages();
+	long start = heap_pages_at_rest();
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)

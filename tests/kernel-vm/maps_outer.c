@@ -196,7 +196,7 @@ int main(void)
 	if (!order_open())
 		return check_done();
 	copy = sys_array(sizeof(u64), 1, NULL);
-	start = heap_pages();
+	start = heap_pages_at_rest();
 	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		check_kind(i, copy, start);
 	if (start < 0)

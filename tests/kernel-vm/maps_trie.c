@@ -246,7 +246,7 @@ int main(int argc, char **argv)
 
 	if (!order_open())
 		return check_done();
-	start = heap_pages();
+	start = heap_pages_at_rest();
 	for (i = 0; i < sizeof(tries) / sizeof(*tries); i++)
 		check_trie(&tries[i], in_heap, start);
 	if (start < 0)
