@@ -64,9 +64,11 @@ static const struct bpf_map *known_map(const struct moat_domain *d, const struct
 	return a->kind == MOAT_AUDIT_MAP ? moat_map_at(d, a->ref) : NULL;
 }
 
-/* Hash tables may find what they like for a key that changes; others go by what they have seen of it before. */
-static bool trusts_key(const struct bpf_map *m)
+/* Hash tables may find what they like for a key that changes; who enters one, and others, go by what they have seen of it before. */
+static bool trusts_key(const struct moat_proto *p, const struct bpf_map *m)
 {
+	if (p->changes_map)
+		return true;
 	switch (m->map_type) {
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
@@ -88,7 +90,7 @@ static void make_key(struct moat_site_gate *g, const struct moat_domain *d, cons
 		if (g->proto->h.arg[k].kind == MOAT_ARG_MAP)
 			g->key_map = k;
 	m = known_map(d, &r->arg[g->key_map]);
-	if (!m || trusts_key(m))
+	if (!m || trusts_key(g->proto, m))
 		g->key = i;
 }
 

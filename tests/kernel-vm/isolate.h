@@ -32,6 +32,8 @@ void isolate_faults(const char *mode);
 void isolate_fault_ways(const char *mode);
 /* Programs that reserve records of ring buffers. */
 void isolate_ring(const char *mode);
+/* Keys of hash tables that change meanwhile. */
+void isolate_keys(const char *mode);
 /* LD_ABS and LD_IND. */
 void isolate_packet_loads(const char *mode);
 /* Programs that are refused. */
