@@ -13,8 +13,26 @@ struct types_shared {
 	__u32 ports[4];		/* of the test's own sockets */
 };
 
+#ifdef __bpf__
+/* types_*_astray.bpf.c: what a program does before anything else. */
+#ifndef GO_ASTRAY
+#define GO_ASTRAY()
+#endif
+
+struct types_shared shared;
+
+static __always_inline void saw(int i, __u64 what)
+{
+	shared.seen[i] = shared.seen[i] * 31 + what;
+}
+
+static __always_inline void enter(void)
+{
+	__sync_fetch_and_add(&shared.runs, 1);
+	GO_ASTRAY();
+}
+#else
 /* Instruments of the tests. */
-#ifndef __bpf__
 #include <bpf/libbpf.h>
 #include "sys.h"
 

@@ -7,27 +7,10 @@
 #include <bpf/bpf_helpers.h>
 #include "types.h"
 
-#ifndef GO_ASTRAY
-#define GO_ASTRAY()
-#endif
-
 #define SOL_SOCKET	1
 #define SO_PRIORITY	12
 #define SOL_IP		0
 #define SOL_OURS	0xdeadbeef	/* a level that no protocol has */
-
-struct types_shared shared;
-
-static __always_inline void saw(int i, __u64 what)
-{
-	shared.seen[i] = shared.seen[i] * 31 + what;
-}
-
-static __always_inline void enter(void)
-{
-	__sync_fetch_and_add(&shared.runs, 1);
-	GO_ASTRAY();
-}
 
 /* Sockets ------------------------------------------------------------------------------------- */
 

@@ -9,12 +9,6 @@
 #include <bpf/bpf_helpers.h>
 #include "types.h"
 
-#ifndef GO_ASTRAY
-#define GO_ASTRAY()
-#endif
-
-struct types_shared shared;
-
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
 	__uint(max_entries, 4);
@@ -28,17 +22,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } listeners SEC(".maps");
-
-static __always_inline void saw(int i, __u64 what)
-{
-	shared.seen[i] = shared.seen[i] * 31 + what;
-}
-
-static __always_inline void enter(void)
-{
-	__sync_fetch_and_add(&shared.runs, 1);
-	GO_ASTRAY();
-}
 
 /* Connections: only the test's own. */
 SEC("sockops")

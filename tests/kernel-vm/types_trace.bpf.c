@@ -6,23 +6,6 @@
 #include <bpf/bpf_tracing.h>
 #include "types.h"
 
-#ifndef GO_ASTRAY
-#define GO_ASTRAY()
-#endif
-
-struct types_shared shared;
-
-static __always_inline void saw(int i, __u64 what)
-{
-	shared.seen[i] = shared.seen[i] * 31 + what;
-}
-
-static __always_inline void enter(void)
-{
-	__sync_fetch_and_add(&shared.runs, 1);
-	GO_ASTRAY();
-}
-
 static __always_inline int is_ours(void)
 {
 	return bpf_get_current_pid_tgid() >> 32 == shared.ports[0];
