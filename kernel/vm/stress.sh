@@ -38,7 +38,7 @@ head="$(printf "$columns" ended "kernel built" s "" loaded objects calls rewired
 "$here/build.sh" "$arch" || exit 1
 echo "stress $((limit + 60)) tests/kernel-vm/stress $length $pieces" >"$logs/top/job"
 { cat "$initramfs"; (cd "$logs/top" && echo job | cpio -o -H newc --quiet); } >"$logs/initrd"
-passed=0 failed=0 isolated='' all='' memory=''
+passed=0 failed=0 isolated='' all='' memory='' slabs=''
 echo "$head"
 : >"$logs/log"
 # It may run in the background of a busy host, which looks like a stall from inside.
@@ -49,6 +49,7 @@ while IFS= read -r line; do
 	'stress: isolated: '*)	isolated=$line ;;
 	'stress: '*)		all=$line ;;
 	'left: '*)		memory=$line ;;
+	'slabs: '*)		slabs=$line ;;
 	'piece: '*)
 		row "$line" | tee -a "$table" | tee "$logs/row"
 		if grep -q ' ok ' "$logs/row"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi ;;
@@ -56,6 +57,8 @@ while IFS= read -r line; do
 done < <(timeout -k 20 "$limit" "$here/boot.sh" "$arch" "$logs/initrd" "$limit" "$logs/console" \
 	bpf_moat=basereg rcupdate.rcu_cpu_stall_timeout=200 2>&1)
 rm -rf "$logs/initrd" "$logs/top"
+# Where slabs grew since the first piece began.
+echo "$slabs"
 grep -a '^FAIL ' "$logs/log" | head -n 20
 grep -aE -m 1 -A 40 "$complaint" "$logs/console" | sed 's/^/    | /'
 missing=$((pieces - passed - failed))

@@ -44,11 +44,14 @@ static long meminfo(const char *name)
 
 struct leaks leaks_look(void)
 {
-	return (struct leaks){
+	struct leaks now = {
 		.programs = sys_count_programs(), .maps = sys_count_maps(), .code = code_pages(), .heap = heap_pages(),
 		.cages = heap_cages(), .slab = meminfo("SUnreclaim"), .vmalloc = meminfo("VmallocUsed"),
 		.free = meminfo("MemAvailable"),
 	};
+
+	slabs_look(&now.slabs);
+	return now;
 }
 
 /*
@@ -98,4 +101,5 @@ void leaks_check(const struct leaks *was)
 	printf("left: slabs %+ld KiB, vmalloc %+ld KiB, free %+ld KiB, heap %+ld pages, cages %+ld, code %+ld pages\n",
 	       now.slab - was->slab, now.vmalloc - was->vmalloc, now.free - was->free, now.heap - was->heap,
 	       now.cages - was->cages, now.code - was->code);
+	slabs_print_growth(&was->slabs);
 }

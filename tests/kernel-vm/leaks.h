@@ -4,11 +4,13 @@
 #define MOAT_KERNEL_VM_LEAKS_H
 
 #include "../../jit/env.h"
+#include "slabs.h"
 
 struct leaks {
 	u32 programs, maps;
 	long code, heap, cages;		/* code, heap: pages; -1: the kernel does not say */
 	long slab, vmalloc, free;	/* KiB */
+	struct slabs slabs;
 };
 
 struct leaks leaks_look(void);
