@@ -1,5 +1,5 @@
 # The one list of the core's objects, read by the Makefile and by the kernel's Kbuild.
-MOAT_JIT   := jit/text.o jit/decode.o jit/decode_kernel.o jit/validate.o jit/plan.o jit/inline.o jit/divisor.o jit/live.o jit/fuse.o jit/straight.o jit/layout.o jit/compile.o \
+MOAT_JIT   := jit/text.o jit/decode.o jit/decode_kernel.o jit/validate.o jit/plan.o jit/inline.o jit/blind.o jit/divisor.o jit/live.o jit/fuse.o jit/straight.o jit/layout.o jit/compile.o \
 	      jit/check.o jit/check_state.o
 MOAT_X86   := arch-x86/x64.o arch-x86/alu.o arch-x86/div.o arch-x86/mem.o arch-x86/branch.o arch-x86/call.o arch-x86/packet.o arch-x86/frame.o \
 	      arch-x86/gate.o arch-x86/basereg.o arch-x86/kernel.o arch-x86/kframe.o arch-x86/arch.o \

@@ -8,13 +8,26 @@ static s64 imm_of(const struct moat_op *op)
 	return op->is64 ? op->imm : (s64)(u32)op->imm;
 }
 
+void a64_load_imm(struct moat *jit, const struct moat_op *op, enum a64_reg to, s64 imm)
+{
+	u64 key = op->blinded ? moat_blind_key(jit, op) : 0;
+
+	if (fits_signed(imm, 32) || fits_unsigned(imm, 32))
+		key = (u32)key;
+	a64_mov_imm(&jit->buf, to, imm ^ key);
+	if (!key)
+		return;
+	a64_mov_imm(&jit->buf, A64_KEY, key);
+	a64_emit(&jit->buf, a64_rrr(A64_EOR, A64_X, to, to, A64_KEY));
+}
+
 /* The second operand in a register. */
 static enum a64_reg operand(struct moat *jit, const struct moat_op *op)
 {
 	if (!op->has_imm)
 		return a64_value(jit, op->src, A64_TMP);
 
-	a64_mov_imm(&jit->buf, A64_TMP, imm_of(op));
+	a64_load_imm(jit, op, A64_TMP, imm_of(op));
 	return A64_TMP;
 }
 
@@ -66,7 +79,7 @@ void a64_emit_alu(struct moat *jit, const struct moat_op *op)
 
 	if (op->fn == BPF_NEG)
 		a64_emit(&jit->buf, a64_rrr(A64_SUB, sf, dst, A64_ZR, dst));
-	else if (op->has_imm && alu_imm(jit, op))
+	else if (op->has_imm && !op->blinded && alu_imm(jit, op))
 		return;
 	else if (op->fn == BPF_MUL)
 		a64_emit(&jit->buf, a64_rrrr(A64_MADD, sf, dst, dst, operand(jit, op), A64_ZR));
@@ -156,7 +169,7 @@ void a64_emit_mov(struct moat *jit, const struct moat_op *op)
 	enum a64_size sf = a64_width(op);
 
 	if (op->has_imm) {
-		a64_mov_imm(&jit->buf, dst, imm_of(op));
+		a64_load_imm(jit, op, dst, imm_of(op));
 	} else if (op->bytes) {
 		a64_emit(&jit->buf, a64_bits(A64_SBFM, sf, dst, a64_value(jit, op->src, A64_TMP), 0, 8 * op->bytes - 1));
 	} else {
@@ -174,7 +187,7 @@ void a64_emit_imm64(struct moat *jit, const struct moat_op *op)
 	if (op->asked)
 		a64_kernel_imm64(jit, op);
 	else
-		a64_mov_imm(&jit->buf, a64_reg(op->dst), op->imm);
+		a64_load_imm(jit, op, a64_reg(op->dst), op->imm);
 }
 
 void a64_emit_swap(struct moat *jit, const struct moat_op *op)
@@ -198,8 +211,10 @@ void a64_emit_lea(struct moat *jit, const struct moat_op *op)
 
 	if (op->has_imm && op->src == BPF_REG_10 && moat_kernel_form(jit->opt))
 		move_r10(jit, sf, dst, op->imm);
-	else if (op->has_imm)
+	else if (op->has_imm && !op->blinded)
 		a64_add_const(&jit->buf, sf, dst, src, op->imm, A64_TMP);
+	else if (op->has_imm)
+		a64_emit(&jit->buf, a64_rrr(A64_ADD, sf, dst, src, operand(jit, op)));
 	else
 		a64_emit(&jit->buf, a64_rrr(A64_ADD, sf, dst, src, a64_reg(op->off)));
 }

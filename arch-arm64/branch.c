@@ -86,15 +86,25 @@ static void test_bits(struct moat *jit, const struct moat_op *op, enum a64_reg d
 	if (op->has_imm) {
 		s64 imm = op->is64 ? op->imm : (s64)(u32)op->imm;
 
-		word = a64_rrl(A64_ANDSI, sf, A64_ZR, dst, imm);
+		if (!op->blinded)
+			word = a64_rrl(A64_ANDSI, sf, A64_ZR, dst, imm);
 		if (word == A64_BAD) {
-			a64_mov_imm(&jit->buf, A64_TMP2, imm);
+			a64_load_imm(jit, op, A64_TMP2, imm);
 			word = a64_rrr(A64_ANDS, sf, A64_ZR, dst, A64_TMP2);
 		}
 	} else {
 		word = a64_rrr(A64_ANDS, sf, A64_ZR, dst, a64_value(jit, op->src, A64_TMP2));
 	}
 	a64_emit(&jit->buf, word);
+}
+
+/* What it is compared with, in a register. */
+static enum a64_reg compared(struct moat *jit, const struct moat_op *op)
+{
+	if (!op->has_imm)
+		return a64_value(jit, op->src, A64_TMP2);
+	a64_load_imm(jit, op, A64_TMP2, op->imm);
+	return A64_TMP2;
 }
 
 void a64_emit_branch(struct moat *jit, const struct moat_op *op)
@@ -107,11 +117,10 @@ void a64_emit_branch(struct moat *jit, const struct moat_op *op)
 	dst = a64_value(jit, op->dst, A64_TMP);
 	if (op->fn == BPF_JSET)
 		test_bits(jit, op, dst);
-	else if (op->has_imm)
+	else if (op->has_imm && !op->blinded)
 		a64_cmp_const(&jit->buf, a64_width(op), dst, op->imm, A64_TMP2);
 	else
-		a64_emit(&jit->buf, a64_rrr(A64_SUBS, a64_width(op), A64_ZR, dst,
-					    a64_value(jit, op->src, A64_TMP2)));
+		a64_emit(&jit->buf, a64_rrr(A64_SUBS, a64_width(op), A64_ZR, dst, compared(jit, op)));
 }
 
 void a64_emit_jump(struct moat *jit, const struct moat_op *op)

@@ -44,7 +44,7 @@ void a64_emit_store(struct moat *jit, const struct moat_op *op)
 	else if (!op->imm)
 		src = A64_ZR;
 	else
-		a64_mov_imm(&jit->buf, A64_TMP2, op->bytes == 8 ? op->imm : (s64)(u32)op->imm);
+		a64_load_imm(jit, op, A64_TMP2, op->bytes == 8 ? op->imm : (s64)(u32)op->imm);
 	a64_access(jit, a64_mem_op(op), src, a64_operand(jit, op, op->dst));
 }
 

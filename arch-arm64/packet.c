@@ -17,7 +17,7 @@ static void ask_host(struct moat *jit, const struct moat_op *op)
 	u32 inside;
 
 	if (op->fn == BPF_ABS)
-		a64_mov_imm(b, A64_X0, (u32)op->imm);
+		a64_load_imm(jit, op, A64_X0, (u32)op->imm);
 	a64_mov_imm(b, A64_X1, op->bytes);
 	a64_leave(jit, op->pc);
 	a64_call_out(jit, op, jit->opt->packet, -1);
@@ -74,8 +74,12 @@ void a64_emit_packet(struct moat *jit, const struct moat_op *op)
 	struct moat_buf *b = &jit->buf;
 	u32 near, done;
 
-	if (op->fn == BPF_IND)
+	if (op->fn == BPF_IND && !op->blinded) {
 		a64_add_const(b, A64_W, A64_X0, a64_value(jit, op->src, A64_TMP), op->imm, A64_TMP2);
+	} else if (op->fn == BPF_IND) {
+		a64_load_imm(jit, op, A64_TMP2, op->imm);
+		a64_emit(b, a64_rrr(A64_ADD, A64_W, A64_X0, a64_value(jit, op->src, A64_TMP), A64_TMP2));
+	}
 	if (op->guard != MOAT_GUARD_CAGE) {
 		ask_host(jit, op);
 		return;

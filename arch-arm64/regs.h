@@ -17,6 +17,7 @@
 #define A64_TMP3	A64_X11
 #define A64_TMP4	A64_X12
 #define A64_TMP5	A64_X13
+#define A64_KEY		A64_TMP5
 #define A64_KEPT	((u8[]){ A64_X14, A64_X15, A64_X17 })	/* what moat_op.kept - 1 means */
 #define A64_FRAME	A64_X25
 #define A64_HOST	A64_X26		/* struct moat_frame * */
@@ -72,6 +73,9 @@ static inline bool a64_is_small(const struct moat *jit)
 {
 	return jit->len <= (moat_kernel_form(jit->opt) ? 400 : 50);
 }
+
+/* alu.c: all 64 bits of @to, as @op says of its constants (moat_op.blinded); may use KEY. */
+void a64_load_imm(struct moat *jit, const struct moat_op *op, enum a64_reg to, s64 imm);
 
 /* branch.c: the branch that ends a slot, to code offset @to */
 void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form);

@@ -8,7 +8,7 @@ static enum x64_reg operand(struct moat *jit, const struct moat_op *op)
 	if (!op->has_imm)
 		return x64_value(jit, op->src, X64_TMP);
 
-	x64_load_imm(jit, X64_TMP, op->imm, op->split);
+	x64_load_imm(jit, op, X64_TMP, op->imm);
 	return X64_TMP;
 }
 
@@ -28,7 +28,7 @@ static void mul(struct moat *jit, const struct moat_op *op)
 	enum x64_reg dst = x64_reg(op->dst);
 	bool small = fits_signed(op->imm, 8);
 
-	if (!op->has_imm || op->split) {
+	if (!op->has_imm || moat_is_apart(op)) {
 		x64_ins(&jit->buf, X64_IMUL_R_RM, x64_width(op), dst, x64_r(operand(jit, op)));
 		return;
 	}
@@ -71,7 +71,7 @@ void x64_emit_alu(struct moat *jit, const struct moat_op *op)
 		x64_ins(&jit->buf, X64_NEG, x64_width(op), 0, x64_r(x64_reg(op->dst)));
 	} else if (op->fn == BPF_MUL) {
 		mul(jit, op);
-	} else if (op->has_imm && !op->split) {
+	} else if (op->has_imm && !moat_is_apart(op)) {
 		alu_imm(jit, op);
 	} else {
 		x64_ins(&jit->buf, X64_OP(alu_digit(op->fn) << 3 | 1), x64_width(op), operand(jit, op),
@@ -140,7 +140,7 @@ static void mov_imm(struct moat *jit, const struct moat_op *op)
 {
 	s64 imm = op->is64 ? op->imm : (s64)(u32)op->imm;
 
-	x64_load_imm(jit, x64_reg(op->dst), imm, op->split);
+	x64_load_imm(jit, op, x64_reg(op->dst), imm);
 }
 
 static void mov_sign_extend(struct moat *jit, const struct moat_op *op)
@@ -175,22 +175,18 @@ void x64_emit_imm64(struct moat *jit, const struct moat_op *op)
 		x64_kernel_address(jit, op);
 		return;
 	}
-	x64_load_imm(jit, x64_reg(op->dst), op->imm, op->split);
+	x64_load_imm(jit, op, x64_reg(op->dst), op->imm);
 }
 
 /*
  * An immediate that was found to spell a gate is put together from parts that
  * do not: the last step never sees all of its bytes.
  */
-void x64_load_imm(struct moat *jit, enum x64_reg to, s64 imm, bool split)
+void x64_load_parts(struct moat *jit, enum x64_reg to, s64 imm)
 {
 	struct moat_buf *b = &jit->buf;
 	u32 i = 0;
 
-	if (!split) {
-		x64_mov_imm(b, to, imm);
-		return;
-	}
 	while (i < 7 && !((u64)imm >> (56 - 8 * i)))
 		i++;
 	x64_mov_imm(b, to, (u64)imm >> (56 - 8 * i));
@@ -200,6 +196,42 @@ void x64_load_imm(struct moat *jit, enum x64_reg to, s64 imm, bool split)
 		x64_ins(b, X64_OR_RM_I, X64_64, 0, x64_r(to));
 		moat_put(b, (u64)imm >> (56 - 8 * i) & 0xff, 4);
 	}
+}
+
+/* @imm, which fits in an immediate of @size, as (imm ^ key) ^ key. */
+static void load_hidden(struct moat_buf *b, enum x64_size size, enum x64_reg to, s64 imm, s32 key)
+{
+	imm ^= key;
+	x64_mov_imm(b, to, size == X64_32 ? (u32)imm : imm);
+	x64_alu_imm(b, 6, size, x64_r(to), key);
+}
+
+/* The lower half is put in with a sign, which turns the upper one over. */
+static void load_wide_hidden(struct moat_buf *b, enum x64_reg to, s64 imm, u64 key)
+{
+	s32 low = imm, half = key >> 32;
+
+	load_hidden(b, X64_32, to, (u32)((imm ^ low) >> 32), key);
+	x64_ins(b, X64_SHL_I8, X64_64, 0, x64_r(to));
+	moat_put(b, 32, 1);
+	x64_alu_imm(b, 6, X64_64, x64_r(to), low ^ half);
+	x64_alu_imm(b, 6, X64_64, x64_r(to), half);
+}
+
+void x64_load_imm(struct moat *jit, const struct moat_op *op, enum x64_reg to, s64 imm)
+{
+	u64 key = op->blinded ? moat_blind_key(jit, op) : 0;
+
+	if (key && fits_signed(imm, 32))
+		load_hidden(&jit->buf, X64_64, to, imm, key);
+	else if (key && fits_unsigned(imm, 32))
+		load_hidden(&jit->buf, X64_32, to, imm, key);
+	else if (key)
+		load_wide_hidden(&jit->buf, to, imm, key);
+	else if (op->split)
+		x64_load_parts(jit, to, imm);
+	else
+		x64_mov_imm(&jit->buf, to, imm);
 }
 
 void x64_emit_swap(struct moat *jit, const struct moat_op *op)
@@ -228,8 +260,8 @@ void x64_emit_lea(struct moat *jit, const struct moat_op *op)
 
 	struct x64_rm sum = x64_at(src, op->imm);
 
-	if (op->has_imm && op->split) {
-		x64_load_imm(jit, X64_TMP, op->imm, true);
+	if (op->has_imm && moat_is_apart(op)) {
+		x64_load_imm(jit, op, X64_TMP, op->imm);
 		sum = x64_at_index(src, X64_TMP, 0, 0);
 	} else if (!op->has_imm) {
 		sum = x64_at_index(src, x64_reg(op->off), 0, 0);

@@ -53,8 +53,8 @@ bool x64_spares(const struct moat_op *op)
 		return true;
 	case MOAT_SHIFT:
 		return op->has_imm;
-	case MOAT_BRANCH:	/* of R10 the offset is compared */
-		return !(moat_op_regs(op) & 1 << BPF_REG_10);
+	case MOAT_BRANCH:	/* a constant of parts is there; of R10 the offset is compared */
+		return !op->blinded && !(moat_op_regs(op) & 1 << BPF_REG_10);
 	case MOAT_LOAD:
 	case MOAT_STORE:
 	case MOAT_GATHER:

@@ -53,14 +53,14 @@ void x64_emit_branch(struct moat *jit, const struct moat_op *op)
 	enum x64_reg dst, src;
 
 	charge(jit, op);
-	if (op->has_imm && !op->split) {
+	if (op->has_imm && !moat_is_apart(op)) {
 		compare_imm(jit, op);
 		return;
 	}
 	dst = x64_value(jit, op->dst, X64_TMP);
 	src = X64_TMP2;
 	if (op->has_imm)
-		x64_load_imm(jit, src, op->imm, true);
+		x64_load_imm(jit, op, src, op->imm);
 	else
 		src = x64_value(jit, op->src, X64_TMP2);
 	x64_ins(b, op->fn == BPF_JSET ? X64_TEST_RM_R : X64_CMP_RM_R, x64_width(op), src, x64_r(dst));

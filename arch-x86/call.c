@@ -41,7 +41,7 @@ static void reload_fuel(struct moat *jit)
 static void put_number(struct moat *jit, enum x64_size size, struct x64_rm to, u32 number, bool split)
 {
 	if (split) {
-		x64_load_imm(jit, X64_TMP, number, true);
+		x64_load_parts(jit, X64_TMP, number);
 		x64_ins(&jit->buf, X64_MOV_RM_R, size, X64_TMP, to);
 		return;
 	}
@@ -270,7 +270,7 @@ void x64_emit_local(struct moat *jit, const struct moat_op *op)
 
 void x64_emit_func(struct moat *jit, const struct moat_op *op)
 {
-	x64_load_imm(jit, x64_reg(op->dst), op->target, op->split);
+	x64_load_imm(jit, op, x64_reg(op->dst), op->target);
 }
 
 static u32 local_bytes(u32 pushes)

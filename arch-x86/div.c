@@ -74,7 +74,7 @@ static void divide(struct moat *jit, const struct moat_op *op)
 	if (value) {
 		divisor = dst == X64_RAX ? X64_TMP : dst == X64_RDX ? X64_TMP2 : dst;
 		if (op->has_imm)
-			x64_load_imm(jit, divisor, op->imm, op->split);
+			x64_load_imm(jit, op, divisor, op->imm);
 		else
 			x64_mov(b, jit->basereg ? X64_32 : X64_64, divisor, X64_FRAME);
 	} else if (divisor == X64_RAX) {

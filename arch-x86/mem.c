@@ -72,8 +72,8 @@ void x64_emit_store(struct moat *jit, const struct moat_op *op)
 
 	if (!op->has_imm) {
 		store_reg(jit, op->bytes, x64_value(jit, op->src, X64_TMP), rm);
-	} else if (op->split) {
-		x64_load_imm(jit, X64_TMP, op->imm, true);
+	} else if (moat_is_apart(op)) {
+		x64_load_imm(jit, op, X64_TMP, op->imm);
 		store_reg(jit, op->bytes, X64_TMP, rm);
 	} else {
 		x64_ins(b, op->bytes == 1 ? X64_MOV_RM_I8 : X64_MOV_RM_I, store_width(op->bytes), 0, rm);

@@ -24,8 +24,8 @@ static void put_sum(struct moat *jit, const struct moat_op *op)
 	enum x64_reg src = x64_value(jit, op->src, X64_TMP);
 
 	x64_mov(b, X64_32, X64_RDI, src);
-	if (op->split) {
-		x64_load_imm(jit, X64_TMP, op->imm, true);
+	if (moat_is_apart(op)) {
+		x64_load_imm(jit, op, X64_TMP, op->imm);
 		x64_ins(b, X64_ADD_RM_R, X64_32, X64_TMP, x64_r(X64_RDI));
 	} else {
 		x64_alu_imm(b, 0, X64_32, x64_r(X64_RDI), op->imm);
@@ -38,7 +38,7 @@ static void ask_host(struct moat *jit, const struct moat_op *op)
 	u32 inside;
 
 	if (op->fn == BPF_ABS)
-		x64_load_imm(jit, X64_RDI, (u32)op->imm, op->split);
+		x64_load_imm(jit, op, X64_RDI, (u32)op->imm);
 	x64_mov_imm(b, X64_RSI, op->bytes);
 	x64_leave(jit, 0, op->pc);
 	x64_call_out(jit, op, jit->opt->packet, -1);

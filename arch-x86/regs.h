@@ -60,8 +60,10 @@ void x64_unwind(struct moat *jit);
 /* The branch that leaves to the trap that tells @kind at @pc. */
 void x64_trap_if(struct moat *jit, enum x64_cc cc, u32 pc, u8 kind);
 
-/* alu.c: all 64 bits of @to; @split: so that the bytes of @imm do not stand together in the code. */
-void x64_load_imm(struct moat *jit, enum x64_reg to, s64 imm, bool split);
+/* alu.c: all 64 bits of @to, in the way that @op says of its constants (moat_is_apart()).  Flags are lost then. */
+void x64_load_imm(struct moat *jit, const struct moat_op *op, enum x64_reg to, s64 imm);
+/* So that the bytes of @imm do not stand together in the code. */
+void x64_load_parts(struct moat *jit, enum x64_reg to, s64 imm);
 
 /* basereg.c: the operand of a memory access as its guard demands; may use TMP2. */
 struct x64_rm x64_operand(struct moat *jit, const struct moat_op *op, u8 bpf_base);

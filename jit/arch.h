@@ -56,6 +56,9 @@ struct moat_arch {
 u32 moat_add_site(struct moat *jit, u32 pc, s32 helper);
 u32 moat_add_trap(struct moat *jit, u32 pc, u8 kind);
 
+/* blind.c: the number that hides the constant of @op; the same whenever it is asked for, but after a split. */
+u64 moat_blind_key(const struct moat *jit, const struct moat_op *op);
+
 /* Entries of the return-site table: a power of two, so that a mask keeps any index inside. */
 u32 moat_returns_room(const struct moat *jit);
 

@@ -65,6 +65,10 @@ struct moat_options {
 	u32 cpu;		/* the backend's feature bits */
 	u8 entry_args;		/* registers that hold arguments at entry: 1 or 2 */
 	bool fuel;		/* meter loops and calls */
+	u64 blind;		/*
+				 * Not 0: a secret.  Constants of the program stand in the code only combined with numbers that
+				 * come from it, so that nobody can have code made that is of use when entered elsewhere.
+				 */
 	bool packet_view;	/* basereg: LD_ABS and LD_IND load themselves what lies where the frame says (run.h) */
 	bool plain;		/* do not fuse: one BPF instruction at a time, for tests and dumps */
 	bool ends;		/*

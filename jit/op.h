@@ -72,8 +72,15 @@ struct moat_op {
 	u8 kept;		/* of guard CAGE: which register keeps the address of its base in the cage, from 1; 0: none */
 	bool keeps;		/* this access computes it */
 	u8 split;		/* how often this slot was found to form a gate byte sequence */
+	bool blinded;		/* its constant must not stand in the code (blind.c) */
 	u8 fused;		/* how many slots this op covers beyond its own (they are NOPs) */
 };
+
+/* Is its constant put together at run time, in whatever way? */
+static inline bool moat_is_apart(const struct moat_op *op)
+{
+	return op->split || op->blinded;
+}
 
 /* Target of what leads out of the u32 range; validation refuses it, as it is no slot. */
 #define MOAT_NO_TARGET		(~0u)

@@ -239,6 +239,7 @@ int moat_plan_ops(struct moat *jit)
 		moat_inline(jit);
 		moat_fuse(jit);
 	}
+	moat_blind(jit);
 	err = guard_ops(jit);
 	if (err)
 		return err;

@@ -65,6 +65,9 @@ u16 moat_op_defs(const struct moat_op *op);
 /* live.c: registers whose values matter to @op, as bits. */
 u16 moat_op_uses(const struct moat_op *op);
 
+/* blind.c: which ops hide their constants, when opt->blind asks for it. */
+void moat_blind(struct moat *jit);
+
 /* straight.c: which accesses share the address of their base (kept, keeps), within straight code; anew after splits. */
 void moat_plan_kept(struct moat *jit);
 

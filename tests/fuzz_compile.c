@@ -28,6 +28,7 @@
 #define FLAG_KERNEL	0x20	/* an image for the kernel, mode none */
 #define FLAG_A64	0x40	/* for arm64 */
 #define FLAG_TAILS	0x80	/* kernel: tail calls may lead in */
+#define FLAG_BLIND	0x80	/* for user space: constants are hidden */
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes);
 
@@ -241,6 +242,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 		opt.kernel = &kernel;
 		opt.mode = MOAT_MODE_NONE;
 		opt.form = MOAT_BASE_AUTO;
+	} else if (data[1] & FLAG_BLIND) {
+		opt.blind = 0x9876543210 + bytes;
 	}
 	insn = program(data + 2, bytes - 2, data[1] & FLAG_REPAIR, &len);
 	check_texts(insn, len);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Constant blinding: what a program says of numbers stands in its code without it, and does not with it. */
+#include <stdlib.h>
+
+#include "../jit/arch.h"
+#include "check.h"
+#include "images.h"
+
+#define HIGH	0x2bad5eedu
+#define LOW	0x4c0ffee1u	/* in the lower half of 64 bits, or what a memory access adds to nothing */
+
+struct row {
+	const char *name, *text;
+	u32 part[2];		/* 0: there is no second */
+};
+
+static const struct row row[] = {
+	{ "move", "r0 = 732782317\n" "exit\n", { HIGH } },
+	{ "32-bit move", "w0 = 732782317\n" "exit\n", { HIGH } },
+	{ "negative move", "r0 = -732782318\n" "exit\n", { ~HIGH } },
+	{ "wide", "r0 = 0x2bad5eed4c0ffee1 ll\n" "exit\n", { HIGH, LOW } },
+	{ "wide, with the sign of its lower half", "r0 = 0x2bad5eedcc0ffee1 ll\n" "exit\n", { HIGH, 0xcc0ffee1 } },
+	{ "add", "r0 = r1\n" "r0 += 732782317\n" "exit\n", { HIGH } },
+	{ "32-bit add", "w0 = w1\n" "w0 += 732782317\n" "w0 ^= w1\n" "exit\n", { HIGH } },
+	{ "and", "r0 = r1\n" "r0 &= 732782317\n" "exit\n", { HIGH } },
+	{ "xor", "r0 = r1\n" "r0 ^= 732782317\n" "exit\n", { HIGH } },
+	{ "mul", "r0 = r1\n" "r0 *= 732782317\n" "exit\n", { HIGH } },
+	{ "div", "r0 = r1\n" "r0 /= 732782317\n" "exit\n", { HIGH } },
+	{ "mod", "r0 = r1\n" "w0 %= 732782317\n" "exit\n", { HIGH } },
+	{ "sum in another register", "r2 = r1\n" "r2 += 732782317\n" "r0 = r2\n" "r0 += r1\n" "exit\n", { HIGH } },
+	{ "store", "*(u32 *)(r1 + 0) = 732782317\n" "r0 = 0\n" "exit\n", { HIGH } },
+	{ "wide store", "*(u64 *)(r1 + 0) = 732782317\n" "r0 = 0\n" "exit\n", { HIGH } },
+	{ "branch", "r0 = 0\n" "if r1 == 732782317 goto L0\n" "r0 = 1\n" "L0:\n" "exit\n", { HIGH } },
+	{ "32-bit branch", "r0 = 0\n" "if w1 s> 732782317 goto L0\n" "r0 = 1\n" "L0:\n" "exit\n", { HIGH } },
+	{ "bits", "r0 = 0\n" "if r1 & 732782317 goto L0\n" "r0 = 1\n" "L0:\n" "exit\n", { HIGH } },
+	{ "packet", "r6 = r1\n" "r0 = *(u32 *)skb[732782317]\n" "exit\n", { HIGH } },
+	{ "packet, of a sum", "r6 = r1\n" "r2 = 1\n" "r0 = *(u32 *)skb[r2 + 732782317]\n" "exit\n", { HIGH } },
+};
+
+/* As an immediate of an instruction of x86, whatever that is. */
+static bool stands_in_bytes(const struct image *m, u32 part)
+{
+	u32 i;
+
+	for (i = 0; i + sizeof(part) <= m->bytes; i++)
+		if (!memcmp(m->code + i, &part, sizeof(part)))
+			return true;
+	return false;
+}
+
+/* As the immediate of MOVZ, MOVN or MOVK of arm64: one half. */
+static bool stands_in_moves(const struct image *m, u16 half)
+{
+	u32 i, word;
+
+	for (i = 0; i + sizeof(word) <= m->bytes; i += sizeof(word)) {
+		memcpy(&word, m->code + i, sizeof(word));
+		if ((word & 0x1f800000) == 0x12800000 && ((u16)(word >> 5) == half || (u16)(word >> 5) == (u16)~half))
+			return true;
+	}
+	return false;
+}
+
+static bool stands(const struct image *m, u32 part)
+{
+	if (!strncmp(m->variant->name, "arm64", 5))
+		return stands_in_moves(m, part) || stands_in_moves(m, part >> 16);
+	return stands_in_bytes(m, part);
+}
+
+static void check_row(const struct image_variant *plain, const struct row *r)
+{
+	struct image_variant blind = *plain, other = *plain;
+	struct image was, now, next;
+	u32 i;
+
+	blind.blind = 0x0123456789abcdef;
+	other.blind = blind.blind + 1;
+	if (!CHECK(!image_from_text(&was, plain, r->text, NULL) && !image_from_text(&now, &blind, r->text, NULL) &&
+		   !image_from_text(&next, &other, r->text, NULL), "%s: %s: no image", plain->name, r->name))
+		return;
+	for (i = 0; i < ARRAY_SIZE(r->part) && r->part[i]; i++) {
+		CHECK(stands(&was, r->part[i]), "%s: %s: 0x%08x does not stand in plain code", plain->name, r->name, r->part[i]);
+		CHECK(!stands(&now, r->part[i]), "%s: %s: 0x%08x stands in blinded code", plain->name, r->name, r->part[i]);
+	}
+	CHECK(now.bytes != next.bytes || memcmp(now.code, next.code, now.bytes), "%s: %s: two secrets, the same code",
+	      plain->name, r->name);
+	CHECK(!image_check(&now), "%s: %s: refused: %s", plain->name, r->name, now.facts.why);
+	image_free(&was);
+	image_free(&now);
+	image_free(&next);
+}
+
+int main(void)
+{
+	u32 v, i;
+
+	for (v = 0; v < image_variants; v++)
+		for (i = 0; i < ARRAY_SIZE(row); i++)
+			check_row(&image_variant[v], &row[i]);
+	return check_done();
+}
