@@ -367,6 +367,7 @@ struct moat_object {
 	enum moat_mode mode;
 	enum moat_base_form form;
 	bool emit_only, unmetered, verify;
+	u64 blind;			/* moat_options.blind */
 	const struct moat_helper *helpers;
 	size_t nr_helpers;
 	struct moat_program *programs;

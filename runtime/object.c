@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Objects: open and close. */
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <urcu.h>
 
@@ -91,6 +92,14 @@ static void free_object(struct moat_object *obj)
 	free(obj);
 }
 
+static int make_secret(u64 *secret)
+{
+	if (getrandom(secret, sizeof(*secret), 0) != sizeof(*secret))
+		return -errno;
+	*secret |= !*secret;	/* 0 would be none */
+	return 0;
+}
+
 static struct moat_object *new_object(const struct moat_open_opts *opts, const char *name)
 {
 	struct moat_object *obj;
@@ -116,6 +125,8 @@ static struct moat_object *new_object(const struct moat_open_opts *opts, const c
 		moat_print(MOAT_WARN, "%s: no such mode or base form", obj->name);
 		err = -EINVAL;
 	}
+	if (!err && GET(opts, blind, false))
+		err = make_secret(&obj->blind);
 	if (!err)
 		return obj;
 	free_object(obj);

@@ -87,6 +87,7 @@ struct moat_options moat_program_options(struct moat_program *prog)
 		.cpu = moat_cpu(),
 		.entry_args = is_plain(prog) ? 2 : 1,
 		.fuel = !prog->obj->unmetered,
+		.blind = prog->obj->blind,
 		.host_rights = d->host_pkru,
 		.domain_rights = d->domain_pkru,
 		.call = (uintptr_t)moat_call,

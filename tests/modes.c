@@ -13,18 +13,22 @@ unsigned int nr_modes;
 char mode_said[512];
 
 static const struct mode all[] = {
-	{ "none", MOAT_MODE_NONE, 0, NULL },
-	{ "none/cpu=0", MOAT_MODE_NONE, 0, "0" },
-	{ "basereg/register", MOAT_MODE_BASEREG, 1, NULL },
-	{ "basereg/register/cpu=0", MOAT_MODE_BASEREG, 1, "0" },
+	{ "none", MOAT_MODE_NONE },
+	{ "none/cpu=0", MOAT_MODE_NONE, .cpu = "0" },
+	{ "none/blind", MOAT_MODE_NONE, .blind = true },
+	{ "basereg/register", MOAT_MODE_BASEREG, 1 },
+	{ "basereg/register/cpu=0", MOAT_MODE_BASEREG, 1, .cpu = "0" },
+	{ "basereg/register/blind", MOAT_MODE_BASEREG, 1, .blind = true },
 #if defined(__x86_64__)
-	{ "basereg/segment", MOAT_MODE_BASEREG, 2, NULL },
-	{ "pku", MOAT_MODE_PKU, 0, NULL },
-	{ "pku+basereg/register", MOAT_MODE_PKU_BASEREG, 1, NULL },
-	{ "pku+basereg/segment", MOAT_MODE_PKU_BASEREG, 2, NULL },
+	{ "basereg/segment", MOAT_MODE_BASEREG, 2 },
+	{ "basereg/segment/blind", MOAT_MODE_BASEREG, 2, .blind = true },
+	{ "pku", MOAT_MODE_PKU },
+	{ "pku+basereg/register", MOAT_MODE_PKU_BASEREG, 1 },
+	{ "pku+basereg/register/blind", MOAT_MODE_PKU_BASEREG, 1, .blind = true },
+	{ "pku+basereg/segment", MOAT_MODE_PKU_BASEREG, 2 },
 #elif defined(__aarch64__)
-	{ "poe", MOAT_MODE_PKU, 0, NULL },
-	{ "poe+basereg", MOAT_MODE_PKU_BASEREG, 1, NULL },
+	{ "poe", MOAT_MODE_PKU },
+	{ "poe+basereg", MOAT_MODE_PKU_BASEREG, 1 },
 #endif
 };
 
@@ -65,7 +69,7 @@ void modes_init(const char *only)
 struct moat_object *mode_load(const struct mode *m, const struct bpf_insn *insn, size_t nr,
 			      enum bpf_prog_type type, const struct moat_helper *helpers)
 {
-	MOAT_OPEN_OPTS(opts, .base_form = m->form, .helpers = helpers);
+	MOAT_OPEN_OPTS(opts, .base_form = m->form, .blind = m->blind, .helpers = helpers);
 	struct moat_object *obj;
 	int err = 0;
 

@@ -11,6 +11,7 @@ struct mode {
 	const char *name;	/* "basereg/segment" */
 	enum moat_mode mode;
 	__u8 form;
+	bool blind;		/* constants are hidden */
 	const char *cpu;	/* value of MOAT_CPU for the compilation, or NULL: all that the CPU has */
 };
 

@@ -41,7 +41,7 @@ const char *object_path(const char *name)
 
 struct moat_object *object_open(const struct mode *m, const char *name)
 {
-	MOAT_OPEN_OPTS(opts, .base_form = m ? m->form : 0);
+	MOAT_OPEN_OPTS(opts, .base_form = m ? m->form : 0, .blind = m && m->blind);
 
 	opts.mode = m ? m->mode : MOAT_MODE_AUTO;
 	return moat_object__open_file(object_path(name), &opts);

@@ -92,6 +92,7 @@ struct moat_open_opts {
 	 * time that it takes, and one that does not end keeps its thread.
 	 */
 	bool unmetered;
+	bool blind;			/* constant blinding: what programs say of numbers does not stand in their code as it is */
 	bool verify;			/* prove of each image that it confines itself (debug builds always do), or fail to load */
 };
 #define MOAT_OPEN_OPTS(var, ...) \

@@ -164,7 +164,7 @@ struct dump_args {
 	const char *arch;	/* NULL: the code that would run here */
 	enum moat_mode mode;
 	u8 form;
-	bool jited, audit, opcodes, linum, unmetered;	/* neither of the first two: xlated */
+	bool jited, audit, opcodes, linum, unmetered, blind;	/* neither of the first two: xlated */
 };
 /* Is the source of slot @insn another line (or column, with --linum) than @last?  Then it is put there. */
 bool cli_new_line(const struct dump_args *dump, struct moat_program *prog, u32 insn, struct moat_line *last);
@@ -184,7 +184,7 @@ struct run_args {
 	u8 form;
 	u32 repeat;
 	u64 fuel;
-	bool maps, unmetered;
+	bool maps, unmetered, blind;
 	const char *fill[CLI_MAX_FILLS];
 	u32 nr_fill;
 };

@@ -16,6 +16,7 @@ static const char help[] =
 	"                        on arm64 poe is the name for pku\n"
 	"      --base FORM       base register form: register or segment (default: chosen)\n"
 	"      --unmetered       without the metering of loops and calls\n"
+	"      --blind           with the program's constants hidden, anew each time\n"
 	"      --opcodes         also the bytes of each instruction\n"
 	"      --linum           also file, line and column of source lines\n"
 	"  -j, --json            print JSON, of bpftool's shape\n"
@@ -26,7 +27,7 @@ static const char help[] =
 	"  moat dump jited firewall.bpf.o --isolation basereg\n"
 	"  moat dump jited firewall.bpf.o --arch arm64 --isolation poe+basereg\n";
 
-enum { OPT_ISOLATION = OPT_OWN, OPT_ARCH, OPT_BASE, OPT_UNMETERED, OPT_OPCODES, OPT_LINUM };
+enum { OPT_ISOLATION = OPT_OWN, OPT_ARCH, OPT_BASE, OPT_UNMETERED, OPT_BLIND, OPT_OPCODES, OPT_LINUM };
 
 static const struct option options[] = {
 	{ "program", required_argument, NULL, 'p' },
@@ -34,6 +35,7 @@ static const struct option options[] = {
 	{ "arch", required_argument, NULL, OPT_ARCH },
 	{ "base", required_argument, NULL, OPT_BASE },
 	{ "unmetered", no_argument, NULL, OPT_UNMETERED },
+	{ "blind", no_argument, NULL, OPT_BLIND },
 	{ "opcodes", no_argument, NULL, OPT_OPCODES },
 	{ "linum", no_argument, NULL, OPT_LINUM },
 	CLI_COMMON_OPTIONS,
@@ -62,6 +64,9 @@ static int set_option(struct dump_args *dump, int c)
 		return cli_base_form("dump", optarg, &dump->form);
 	case OPT_UNMETERED:
 		dump->unmetered = true;
+		break;
+	case OPT_BLIND:
+		dump->blind = true;
 		break;
 	case OPT_OPCODES:
 		dump->opcodes = true;
@@ -264,6 +269,7 @@ int cmd_dump(int argc, char **argv)
 	opts.mode = dump.mode;
 	opts.base_form = dump.form;
 	opts.unmetered = dump.unmetered;
+	opts.blind = dump.blind;
 	opts.emit_only = dump.arch;
 	obj = cli_open(dump.object, &opts);
 	if (!obj)

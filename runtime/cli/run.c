@@ -166,6 +166,7 @@ int cmd_run(int argc, char **argv)
 	opts.mode = run.mode;
 	opts.base_form = run.form;
 	opts.unmetered = run.unmetered;
+	opts.blind = run.blind;
 	obj = cli_open(run.object, &opts);
 	if (!obj)
 		return CLI_FAILED;

@@ -21,6 +21,7 @@ static const char help[] =
 	"      --base FORM       base register form: register or segment (default: chosen)\n"
 	"      --fuel N          end the run after about N instructions in loops\n"
 	"      --unmetered       let loops run as long as they want: for verified programs\n"
+	"      --blind           hide the program's constants from its code\n"
 	"      --map NAME:KEY=VALUE   set a map element before the run; may be repeated.\n"
 	"                        KEY and VALUE are hex bytes; arrays: KEY is an index;\n"
 	"                        program arrays: VALUE is a program's name; per-CPU maps:\n"
@@ -37,7 +38,7 @@ static const char help[] =
 
 enum {
 	OPT_DATA = OPT_OWN, OPT_PCAP, OPT_CTX, OPT_DATA_OUT, OPT_CTX_OUT, OPT_REPEAT,
-	OPT_ISOLATION, OPT_BASE, OPT_FUEL, OPT_UNMETERED, OPT_MAP, OPT_MAPS,
+	OPT_ISOLATION, OPT_BASE, OPT_FUEL, OPT_UNMETERED, OPT_BLIND, OPT_MAP, OPT_MAPS,
 };
 
 static const struct option options[] = {
@@ -52,6 +53,7 @@ static const struct option options[] = {
 	{ "base", required_argument, NULL, OPT_BASE },
 	{ "fuel", required_argument, NULL, OPT_FUEL },
 	{ "unmetered", no_argument, NULL, OPT_UNMETERED },
+	{ "blind", no_argument, NULL, OPT_BLIND },
 	{ "map", required_argument, NULL, OPT_MAP },
 	{ "maps", no_argument, NULL, OPT_MAPS },
 	CLI_COMMON_OPTIONS,
@@ -115,6 +117,9 @@ static int set_option(struct run_args *run, int c)
 		return set_number("fuel", UINT64_MAX, &run->fuel);
 	case OPT_UNMETERED:
 		run->unmetered = true;
+		return CLI_OK;
+	case OPT_BLIND:
+		run->blind = true;
 		return CLI_OK;
 	case OPT_MAP:
 		return set_fill(run);
