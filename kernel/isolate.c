@@ -180,6 +180,7 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->opt.form = MOAT_BASE_REGISTER;
 	d->opt.entry_args = 1;
 	d->opt.fuel = true;
+	d->opt.blind = env->prog->blinding_requested ? get_random_u64() | 1 : 0;
 	d->opt.kernel = &d->kernel;
 	d->opt.arg = d;
 	d->opt.log = (struct moat_log){ .line = say, .arg = &env->log };

@@ -44,9 +44,9 @@ static u64 (*own_form_of(s32 id))(struct moat_call *c)
 /*
  * Helpers that check something and then read it anew: a format, a header that
  * says how long it is.  Another run of the same program could change it in
- * between, so they get a copy.  (Keys are copied where they are short, and
- * those of tries, which say how long they are; other long ones belong to hash
- * tables, which may find what they like for a changing key.)
+ * between, so they get a copy.  (Keys are copied where they are short, where
+ * they are entered or deleted, and those of tries, which say how long they are;
+ * hash tables may find what they like for a changing key.)
  */
 static const struct copy_rule {
 	s32 id;

@@ -247,6 +247,7 @@ int main(int argc, char **argv)
 	isolate_among_others(mode);
 	isolate_packet_loads(mode);
 	isolate_keys(mode);
+	isolate_blind(mode);
 	load_and_unload(mode);
 	sys_write("net/core/bpf_moat", was);
 	return check_done();

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 
 #include "../check.h"
+#include "code.h"
 #include "object.h"
 #include "sys.h"
 
@@ -54,27 +55,6 @@ static int function_of(const struct program *p, u64 at, u32 *start)
 		if (at >= p->func_at[f] && at < p->func_at[f] + p->func_bytes[f])
 			return (int)f;
 	return -1;
-}
-
-/* Is the number MARK << 16 | @line an operand in the @bytes of code at @code?  x86 has it whole, arm64 in two halves. */
-static bool holds(const u8 *code, u32 bytes, u32 line)
-{
-	u32 number = (u32)MARK << 16 | line, i, word;
-	bool low = false, high = false;
-
-	for (i = 0; i + 4 <= bytes; i++) {
-		memcpy(&word, code + i, 4);
-		if (word == number)
-			return true;
-		/* movz, movk, movn: 16 bits from bit 5; movn has them inverted */
-		if ((word & 0x1f800000) == 0x12800000 && i % 4 == 0) {
-			u32 half = word >> 5 & 0xffff;
-
-			low |= half == line || half == (~line & 0xffff);
-			high |= half == MARK || half == (~(u32)MARK & 0xffff);
-		}
-	}
-	return low && high;
 }
 
 /* Lines of lines.bpf.c that have LINE() in them: their number, and which they are. */
@@ -132,7 +112,7 @@ static void check_numbers(const struct program *p, const struct bpf_insn *insn, 
 		end = k < p->info.nr_jited_line_info && function_of(p, p->line_at[k], &(u32){ 0 }) == f ?
 		      (u32)(p->line_at[k] - p->func_at[f]) : p->func_bytes[f];
 		start += (u32)(p->line_at[i] - p->func_at[f]);
-		CHECK(holds(p->code + start, end - (u32)(p->line_at[i] - p->func_at[f]), line),
+		CHECK(code_holds(p->code + start, end - (u32)(p->line_at[i] - p->func_at[f]), (u32)MARK << 16 | line),
 		      "line %u: its number is not in its %u bytes of code, function %d", line,
 		      end - (u32)(p->line_at[i] - p->func_at[f]), f);
 		found++;
