@@ -144,6 +144,7 @@ struct moat_domain {
 	struct moat_use *use;	/* inner_use.c: its maps of maps */
 	u32 nr_use;
 	struct moat_cpu_runs __percpu *runs;	/* those in the slots */
+	bool sleepable;		/* its runs may sleep, in helpers and for a slot */
 
 	struct moat_audit *audit;		/* gate.c: what is known of its calls */
 	struct moat_site_gate *gate;		/* gate.c: by site */

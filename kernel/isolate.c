@@ -117,6 +117,10 @@ static int take_maps(struct moat_domain *d, struct bpf_verifier_env *env)
 		if (map->map_flags & BPF_F_WRONLY_PROG)
 			return moat_refuse(env, -EOPNOTSUPP, "map '%s' can only be written, which a page cannot say",
 					   map->name);
+		/* An inner map's values go when all readers of RCU have; those that sleep are not among them. */
+		if (d->sleepable && map->inner_map_meta)
+			return moat_refuse(env, -EOPNOTSUPP, "map '%s' is one of maps, which a program that may sleep cannot use",
+					   map->name);
 		if (map->moat)
 			err = moat_cage_grant(&d->cage, map->moat, !(map->map_flags & BPF_F_RDONLY_PROG));
 	}
@@ -251,8 +255,6 @@ static int check_form(struct bpf_verifier_env *env)
 
 	if (!env->prog->jit_requested)
 		return moat_refuse(env, -EOPNOTSUPP, "the JIT is off: net.core.bpf_jit_enable");
-	if (env->prog->aux->sleepable)
-		return moat_refuse(env, -EOPNOTSUPP, "programs that may sleep have no isolated form");
 	for (i = 1; i < env->subprog_cnt; i++)
 		if (env->subprog_info[i].has_tail_call)
 			return moat_refuse(env, -EOPNOTSUPP, "insn %u: tail calls from functions have no isolated form",
@@ -273,6 +275,7 @@ struct moat_domain *moat_domain_make(struct bpf_verifier_env *env, bool classic)
 		return ERR_PTR(-ENOMEM);
 	d->classic = classic;
 	d->type = prog->type;
+	d->sleepable = prog->aux->sleepable;
 	d->attach = prog->expected_attach_type;
 	moat_ends_init(d);
 	d->aux = prog->aux;

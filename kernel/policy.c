@@ -76,7 +76,7 @@ static const u8 kind_of[__BPF_FUNC_MAX_ID] = {
 	IS(SOCKET, sk_ancestor_cgroup_id), IS(SOCKET, tcp_send_ack),
 
 	IS(EFFECT, send_signal), IS(EFFECT, send_signal_thread), IS(EFFECT, override_return), IS(EFFECT, probe_write_user),
-	IS(EFFECT, probe_read_user), IS(EFFECT, probe_read_user_str),
+	IS(EFFECT, probe_read_user), IS(EFFECT, probe_read_user_str), IS(EFFECT, copy_from_user),
 
 	/* With a fixup for what is not there; printk and its kin do it for %s.  Tracing programs live on it. */
 	IS(READS, probe_read), IS(READS, probe_read_str), IS(READS, probe_read_kernel), IS(READS, probe_read_kernel_str),
@@ -108,7 +108,7 @@ const char *moat_helper_refusal(const struct bpf_verifier_env *env, const struct
 		return "is for programs under the GPL";
 	if (fn->allowed && !fn->allowed(env->prog))
 		return "is not allowed to this program";
-	if (fn->might_sleep)
+	if (fn->might_sleep && !env->prog->aux->sleepable)
 		return "may sleep";
 	if (why[kind])
 		return why[kind];

@@ -2,6 +2,7 @@
 /* The slots of a domain: who has them, and whose run a fault is in. */
 #include <linux/atomic.h>
 #include <linux/percpu.h>
+#include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include "domain.h"
 #include "ends.h"
@@ -9,6 +10,8 @@
 
 #define TAKEN	1	/* a slot whose run has no stack pointer yet */
 #define CLOSED	2	/* one that nobody takes any more: the program is disabled */
+
+#define MAX_WAIT	(10 * HZ)	/* ticks: a task may have all slots itself */
 
 static bool take(struct moat_run *run)
 {
@@ -27,7 +30,7 @@ void moat_run_give(struct moat_run *run)
 }
 
 /* Of this CPU, or of another, which may run the same program at the same time. */
-static noinline struct moat_run *find_run(struct moat_domain *d)
+static struct moat_run *find_run(const struct moat_domain *d)
 {
 	u32 cpu, i;
 
@@ -38,8 +41,31 @@ static noinline struct moat_run *find_run(struct moat_domain *d)
 			if (take(run))
 				return run;
 		}
-	moat_run_slotless(d);
 	return NULL;
+}
+
+/* Programs that may sleep keep their slots meanwhile; but they may wait for one, too. */
+static struct moat_run *await_run(const struct moat_domain *d)
+{
+	struct moat_run *run = NULL;
+	u32 i;
+
+	for (i = 0; !run && i < MAX_WAIT && !READ_ONCE(d->disabled) && !fatal_signal_pending(current); i++) {
+		schedule_timeout_killable(1);
+		run = find_run(d);
+	}
+	return run;
+}
+
+static noinline struct moat_run *take_other(struct moat_domain *d)
+{
+	struct moat_run *run = find_run(d);
+
+	if (!run && d->sleepable)
+		run = await_run(d);
+	if (!run)
+		moat_run_slotless(d);
+	return run;
 }
 
 /* Classic programs share their slots: what another has left is not this one's. */
@@ -67,7 +93,7 @@ struct moat_run *moat_run_take(struct moat_domain *d)
 	if (cmpxchg_local(&run->host_sp, 0, TAKEN)) {
 		for (i = 1; i < MOAT_SLOTS_PER_CPU && !take(&own->run[i]); i++)
 			;
-		run = i < MOAT_SLOTS_PER_CPU ? &own->run[i] : find_run(d);
+		run = i < MOAT_SLOTS_PER_CPU ? &own->run[i] : take_other(d);
 		if (!run)
 			return NULL;
 	}

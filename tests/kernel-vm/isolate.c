@@ -248,6 +248,7 @@ int main(int argc, char **argv)
 	isolate_packet_loads(mode);
 	isolate_keys(mode);
 	isolate_blind(mode);
+	isolate_sleep(mode);
 	load_and_unload(mode);
 	sys_write("net/core/bpf_moat", was);
 	return check_done();

@@ -34,6 +34,8 @@ void isolate_fault_ways(const char *mode);
 void isolate_ring(const char *mode);
 /* Keys of hash tables that change meanwhile. */
 void isolate_keys(const char *mode);
+/* Programs that may sleep. */
+void isolate_sleep(const char *mode);
 /* Constants under bpf_jit_harden. */
 void isolate_blind(const char *mode);
 /* LD_ABS and LD_IND. */

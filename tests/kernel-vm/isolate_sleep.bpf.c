@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Programs that may sleep, at the entry of a function of the test: they take the word that its argument points to. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+__u64 sum;
+__u32 runs, failed, behind;
+
+/* Behind the user's registers R0 and DI, whose places the kernel's headers for user space give. */
+#define ARGUMENT_ARM64(ctx)	((ctx)[0])
+#define ARGUMENT_X86(ctx)	((ctx)[14])
+
+static __always_inline __u64 take(__u64 from)
+{
+	__u64 word = 0;
+
+	if (bpf_copy_from_user(&word, sizeof(word), (const void *)from))
+		__sync_fetch_and_add(&failed, 1);
+	__sync_fetch_and_add(&sum, word);
+	__sync_fetch_and_add(&runs, 1);
+	return word;
+}
+
+SEC("uprobe.s")
+int take_x86(__u64 *ctx)
+{
+	take(ARGUMENT_X86(ctx));
+	return 0;
+}
+
+SEC("uprobe.s")
+int take_arm64(__u64 *ctx)
+{
+	take(ARGUMENT_ARM64(ctx));
+	return 0;
+}
+
+/* And look at what lies where the word says. */
+static __always_inline int follow(__u64 word)
+{
+	sum += *(volatile __u64 *)word;
+	behind++;
+	return 0;
+}
+
+SEC("uprobe.s")
+int follow_x86(__u64 *ctx)
+{
+	return follow(take(ARGUMENT_X86(ctx)));
+}
+
+SEC("uprobe.s")
+int follow_arm64(__u64 *ctx)
+{
+	return follow(take(ARGUMENT_ARM64(ctx)));
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__uint(max_entries, 1);
+		__type(key, __u32);
+		__type(value, __u64);
+	});
+} outer SEC(".maps");
+
+/* Inner maps may go while it sleeps. */
+SEC("uprobe.s")
+int look_inside(__u64 *ctx)
+{
+	__u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&outer, &zero);
+	__u64 *value = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+
+	return value ? (int)*value : 0;
+}
