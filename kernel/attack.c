@@ -10,6 +10,7 @@
 
 #include <linux/bpf.h>
 #include <linux/bpf_moat.h>
+#include <linux/cgroup.h>
 #include <linux/debugfs.h>
 #include <linux/filter.h>
 #include <linux/init.h>
@@ -57,6 +58,9 @@ static const struct {
 	{ "skb.sk", offsetof(struct sk_buff, sk) },
 	{ "skb.cb", offsetof(struct sk_buff, cb) + offsetof(struct qdisc_skb_cb, data) },
 	{ "sock.cookie", offsetof(struct sock, sk_cookie) },
+	{ "sock.cgroup", offsetof(struct sock, sk_cgrp_data) + offsetof(struct sock_cgroup_data, cgroup) },
+	{ "cgroup.kn", offsetof(struct cgroup, kn) },
+	{ "kn.id", offsetof(struct kernfs_node, id) },
 	/* struct bpf_ringbuf is ringbuf.c's own: a queue of waiters, then what wakes them */
 	{ "ring.func", sizeof(wait_queue_head_t) + offsetof(struct irq_work, func) },
 };

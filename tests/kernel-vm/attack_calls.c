@@ -175,6 +175,17 @@ static bool forge_array(struct attempt *a)
 	return value[2] != 1;
 }
 
+/* A socket whose control group has the kernel's secret for its number. */
+static bool forge_socket(struct attempt *a)
+{
+	put(LDX(BPF_DW, 1, 7, offsetof(struct __sk_buff, sk)));	/* there is one that it may have */
+	forge_address("sock.cgroup", INNER);
+	put(LDDW(1, prey("secret.at") - prey("kn.id")), STX(BPF_DW, 6, 1, (s16)(INNER + prey("cgroup.kn"))));
+	put(MOVE(1, 6, FORGED), CALL(BPF_FUNC_sk_cgroup_id), STX(BPF_DW, 6, 0, 0));
+	attempt_run(a);
+	return a->out[0] == prey("secret");
+}
+
 #define FILTER	BPF_PROG_TYPE_SOCKET_FILTER
 
 const struct attack attacks_on_calls[] = {
@@ -189,5 +200,6 @@ const struct attack attacks_on_calls[] = {
 	{ "forge a map", FILTER, true, forge_map },
 	{ "forge a queue", FILTER, true, forge_queue },
 	{ "forge an array of programs", FILTER, true, forge_array },
+	{ "forge a socket", BPF_PROG_TYPE_CGROUP_SKB, false, forge_socket },
 	{ NULL, 0, false, NULL },
 };
