@@ -7,7 +7,7 @@ MOAT_X86   := arch-x86/x64.o arch-x86/alu.o arch-x86/div.o arch-x86/mem.o arch-x
 	      arch-x86/check_decode.o arch-x86/check_group.o arch-x86/check_kernel.o
 MOAT_ARM64 := arch-arm64/a64.o arch-arm64/alu.o arch-arm64/mem.o arch-arm64/branch.o arch-arm64/call.o arch-arm64/packet.o \
 	      arch-arm64/frame.o arch-arm64/gate.o arch-arm64/basereg.o arch-arm64/kernel.o \
-	      arch-arm64/kernel_call.o arch-arm64/arch.o \
+	      arch-arm64/kernel_call.o arch-arm64/stub.o arch-arm64/arch.o \
 	      arch-arm64/check.o arch-arm64/check_access.o arch-arm64/check_work.o arch-arm64/check_host.o \
 	      arch-arm64/check_call.o arch-arm64/check_gate.o arch-arm64/check_decode.o arch-arm64/check_fields.o \
 	      arch-arm64/check_kernel.o

@@ -191,7 +191,7 @@ void a64_label(struct moat_buf *b, u32 forward)
 	if (!b->base || b->err)
 		return;
 	word = word_at(b, forward);
-	if (word >> 26 == A64_B >> 26)
+	if (word >> 26 == A64_B >> 26 || word >> 26 == (u32)A64_BL >> 26)
 		word |= off & 0x3ffffff;
 	else if (off >= 1 << 18)
 		moat_fail(b, -ERANGE);

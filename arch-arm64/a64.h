@@ -321,6 +321,12 @@ static inline u32 a64_mrs(enum a64_sysreg reg, enum a64_reg rt)
 	return (u32)reg | 1 << 21 | rt;
 }
 
+/* The same of a register that the host names, by what MRS has of it: 16 bits. */
+static inline u32 a64_mrs_named(u32 reg, enum a64_reg rt)
+{
+	return reg <= 0xffff ? 0xd5200000 | reg << 5 | rt : A64_BAD;
+}
+
 /* Append one instruction; A64_BAD is -ERANGE. */
 void a64_emit(struct moat_buf *b, u32 word);
 void a64_emit_plain(struct moat_buf *b, enum a64_plain op);

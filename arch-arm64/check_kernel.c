@@ -123,14 +123,98 @@ static bool has_hook(const struct moat_check *c)
 	       to == c->kernel->dummy_tramp;
 }
 
+static void want_call(struct text *t, u64 function)
+{
+	want_const(t, REG_TMP, function);
+	want(t, BLR(REG_TMP));
+}
+
+/* A forward branch of 19 bits to here, whose word without the distance is @word, at @from. */
+static void want_here(struct text *t, u32 from, u32 word)
+{
+	u32 at = t->at;
+
+	t->at = from;
+	want(t, word | (at - from) >> 2 << 5);
+	t->at = at;
+}
+
+/* Zero at [x9] becomes SP, or there is a branch; returns where it stands. */
+static u32 want_taking(struct text *t, bool lse)
+{
+	u32 taken;
+
+	want(t, 0x910003ea);		/* mov x10, sp */
+	if (lse) {
+		want(t, 0xaa1f03eb);	/* mov x11, xzr */
+		want(t, 0xc8ebfd2a);	/* casal x11, x10, [x9] */
+	} else {
+		want(t, 0xc85f7d2b);	/* ldxr x11, [x9] */
+	}
+	taken = t->at;
+	t->at += 4;
+	if (!lse) {
+		want(t, 0xc80c7d2a);	/* stxr w12, x10, [x9] */
+		want(t, 0x35ffffac);	/* cbnz w12: the ldxr */
+	}
+	return taken;
+}
+
+#define FIELD(name)	((u32)offsetof(struct moat_stub_run, name))
+
+/* The stub's own run, in x23: take it, enter the image, give it back.  Returns where the branch behind run() stands. */
+static u32 want_own_run(struct text *t)
+{
+	const struct moat_kernel *k = t->c->kernel;
+	u32 taken, stopped = 0, done;
+
+	want(t, PUSH(23, 24));
+	want_const(t, 23, k->slot);
+	want(t, 0xd5200009 | (k->cpu_offset & 0xffff) << 5);	/* mrs x9, the register */
+	want(t, 0x8b0902f7);				/* add x23, x23, x9 */
+	want(t, 0x910002e9 | FIELD(host_sp) << 10);	/* add x9, x23, #host_sp */
+	taken = want_taking(t, t->at + 4 < t->c->main && a64_check_word(t->c, t->at + 4) == 0xaa1f03eb);
+	want(t, 0xf90002e0 | FIELD(ctx) / 8 << 10);	/* str x0, [x23, #ctx] */
+	if (k->enter) {
+		want(t, 0xaa1703e0);			/* mov x0, x23 */
+		want_call(t, k->enter);
+		stopped = t->at;
+		t->at += 4;
+	}
+	want(t, 0xb94002e0 | FIELD(r1) / 4 << 10);	/* ldr w0, [x23, #r1] */
+	want(t, 0xaa1703e2);				/* mov x2, x23 */
+	want(t, 0x94000000 | ((t->c->main - t->at) >> 2 & 0x3ffffff));	/* bl: the image */
+	if (k->leave) {
+		want(t, 0xaa1703e1);			/* mov x1, x23 */
+		want_call(t, k->leave);
+	}
+	if (k->enter)
+		want_here(t, stopped, 0xb4000001);	/* cbz x1 */
+	want(t, 0xf90002ff | FIELD(host_sp) / 8 << 10);	/* str xzr, [x23, #host_sp] */
+	want(t, POP(23, 24));
+	done = t->at;
+	t->at += 4;
+	want_here(t, taken, 0xb500000b);		/* cbnz x11 */
+	want(t, POP(23, 24));
+	return done;
+}
+
 bool a64_check_stub(struct moat_walk *w)
 {
 	struct text t = { .c = w->c, .same = true };
+	u32 done = 0, at;
 
 	want_prologue(&t);
+	if (w->c->kernel->slot)
+		done = want_own_run(&t);
 	want_const(&t, 1, w->c->kernel->domain);
-	want_const(&t, REG_TMP, w->c->kernel->run);
-	want(&t, BLR(REG_TMP));
+	want_call(&t, w->c->kernel->run);
+	if (done) {
+		at = t.at;
+		t.at = done;
+		want(&t, 0x14000000 | (at - done) >> 2);	/* b: over that */
+		t.at = at;
+	}
 	want_epilogue(&t);
 	if (!t.same || t.at != w->c->main)
 		return moat_reject(w, "the stub is not what the kernel needs");

@@ -235,20 +235,18 @@ void a64_kernel_epilogue(struct moat *jit)
 	moat_mark(jit, MOAT_MARK_EPILOGUE, start);
 }
 
-/* The context stays in X0, its first argument; a tail call enters with this frame made. */
-void a64_stub(struct moat *jit)
+void a64_stub_begin(struct moat *jit)
 {
-	const struct moat_kernel *k = jit->opt->kernel;
-	struct moat_buf *b = &jit->buf;
-	u32 start = b->len;
-
 	entry_hook(jit);
 	shared_prologue(jit);
-	a64_mov_imm(b, A64_X1, k->domain);
-	a64_mov_imm(b, A64_TMP, k->run);
-	a64_emit(b, a64_jump(A64_BLR, A64_TMP));
+}
+
+void a64_stub_end(struct moat *jit)
+{
+	struct moat_buf *b = &jit->buf;
+
 	shared_epilogue(jit);
-	if (forgets(k)) {
+	if (forgets(jit->opt->kernel)) {
 		a64_mov(b, A64_X, a64_reg(BPF_REG_0), A64_X0);
 		clear_history(jit);
 		a64_mov(b, A64_X, A64_X0, a64_reg(BPF_REG_0));
@@ -256,7 +254,6 @@ void a64_stub(struct moat *jit)
 	if (a64_have(jit, A64_PAC))
 		a64_emit_plain(b, A64_AUTIASP);
 	a64_emit(b, a64_jump(A64_RET, A64_X30));
-	moat_mark(jit, MOAT_MARK_STUB, start);
 }
 
 /* Where tail calls enter any program; the same whichever JIT made it. */

@@ -77,6 +77,10 @@ static inline bool a64_is_small(const struct moat *jit)
 /* alu.c: all 64 bits of @to, as @op says of its constants (moat_op.blinded); may use KEY. */
 void a64_load_imm(struct moat *jit, const struct moat_op *op, enum a64_reg to, s64 imm);
 
+/* kernel.c: what is in front of a stub's own work and behind it; the result is in X0 then. */
+void a64_stub_begin(struct moat *jit);
+void a64_stub_end(struct moat *jit);
+
 /* branch.c: the branch that ends a slot, to code offset @to */
 void a64_branch_to(struct moat *jit, const struct moat_op *op, u32 to, u8 form);
 /* Take the price of @slots BPF instructions from the fuel, for the one at @pc. */

@@ -65,11 +65,16 @@ struct moat_kernel {
 	u64 run, domain;
 
 	/*
-	 * x86, mode basereg: the run that the stub enters itself, as the address of a variable of which each CPU has one;
-	 * 0: run() enters always.  The run may be ended from without as opt->ends says.
+	 * Mode basereg: the run that the stub enters itself, as the address of a variable of which each CPU has one;
+	 * 0: run() enters always.  The run may be ended from without: on x86 as opt->ends says; on arm64 the stub has
+	 * saved at host_sp, from there up: X23 X24, X27 X28, X25 X26, X21 X22, X19 X20, X29 X30.
 	 */
 	u64 slot;
-	u64 cpu_offset;		/* where GS has the distance of this CPU's variables; below 2 GiB */
+	/*
+	 * What has the distance of this CPU's variables; x86: the address that GS adds to, below 2 GiB; arm64:
+	 * the system register, 16 bits as MRS has them (Arm ARM C5.1.3: op0 to op2).
+	 */
+	u64 cpu_offset;
 	/*
 	 * struct { u64 r0; struct moat_stub_run *run; } enter(run): fills the views.  Without @run in its
 	 * result the image is not entered, and R0 is @r0.  0: there is nothing to do.

@@ -11,6 +11,8 @@
 #include <asm/insn.h>
 #include <asm/lse.h>
 #include <asm/spectre.h>
+#include <asm/sysreg.h>
+#include <asm/virt.h>
 #include "glue.h"
 #include "arch-arm64/a64.h"
 #include "jit/arch.h"
@@ -76,11 +78,18 @@ static void clear_history(struct moat_kernel *k)
 }
 #endif
 
-/* The stub calls moat_domain_run() always. */
+/* As MRS names the register that has this CPU's offset.  Stubs keep no shadow call stack, so with one moat_domain_run() does all. */
 void moat_machine_slot(struct moat_options *opt, struct moat_kernel *k, const void __percpu *run)
 {
+	u32 op1 = is_kernel_in_hyp_mode() ? 4 : 0, op2 = is_kernel_in_hyp_mode() ? 2 : 4;
+
+	if (IS_ENABLED(CONFIG_SHADOW_CALL_STACK))
+		return;
+	k->slot = (__force unsigned long)run;
+	k->cpu_offset = sys_reg(3, op1, 13, 0, op2) >> 5;	/* TPIDR_EL2 or TPIDR_EL1 */
 }
 
+/* The stub has saved them all. */
 s32 moat_machine_saved(u8 reg)
 {
 	return -1;

@@ -36,10 +36,28 @@ SYM_INNER_LABEL(moat_image_back, SYM_L_LOCAL)
 	ret
 SYM_FUNC_END(moat_image_call)
 
-/* void moat_image_abort(struct moat_run *run): from wherever the run is, its stack is given up. */
+/*
+ * void moat_image_abort(struct moat_run *run): from wherever the run is, its stack is given up.  What a stub has begun ends
+ * here, as the stub would (arch-arm64/stub.c): moat_run_ended() says what the program's caller gets.
+ */
 SYM_FUNC_START(moat_image_abort)
 	ldr	x9, [x0, #MOAT_RUN_HOST_SP]
+	ldrb	w10, [x0, #MOAT_RUN_CALLED]
 	mov	sp, x9
+	cbnz	w10, .Lcalled
+	add	x29, sp, #80
+	bl	moat_run_ended
+	ldp	x23, x24, [sp], #16
+	ldp	x27, x28, [sp], #16
+	ldp	x25, x26, [sp], #16
+	ldp	x21, x22, [sp], #16
+	ldp	x19, x20, [sp], #16
+	ldp	x29, x30, [sp], #16
+#ifdef CONFIG_ARM64_PTR_AUTH_KERNEL
+	hint	#29	/* autiasp */
+#endif
+	ret
+.Lcalled:
 	mov	x0, xzr
 	b	moat_image_back
 SYM_FUNC_END(moat_image_abort)

@@ -15,6 +15,7 @@
 #include "gen.h"
 #include "isolated.h"
 #include "../jit/run.h"
+#include "../arch-arm64/a64.h"
 #include "../arch-x86/x64.h"
 #include "../disasm-tests/asm.h"
 #include "../runtime/internal.h"
@@ -35,7 +36,7 @@ u8 *isolated_cage;
 static struct moat_frame frame;
 static sigjmp_buf aborted;
 
-/* What GS points to, as in the kernel: a CPU's variables. */
+/* What GS points to, as in the kernel: a CPU's variables.  On arm64 any address will do, less what TPIDR_EL0 has. */
 static struct {
 	u64 unused[2];
 	u64 offset;
@@ -46,6 +47,32 @@ static bool is_own_run(void)
 {
 	return iso.kernel.slot && !iso.taken;
 }
+
+#if defined(__aarch64__)
+#define TPIDR_EL0	0xde82
+
+/* Go on behind the stub whose host_sp is @sp, with registers that somebody in between has changed. */
+__attribute__((__noreturn__)) void isolated_end_stub(u64 sp, u64 result, u64 is_signed);
+
+asm(".text\n"
+    "isolated_end_stub:\n"
+    "	mov x19, #0x77\n	mov x20, x19\n	mov x21, x19\n	mov x22, x19\n	mov x23, x19\n"
+    "	mov x24, x19\n	mov x25, x19\n	mov x26, x19\n	mov x27, x19\n	mov x28, x19\n"
+    "	mov sp, x0\n	mov x0, x1\n"
+    "	ldp x23, x24, [sp], #16\n	ldp x27, x28, [sp], #16\n	ldp x25, x26, [sp], #16\n"
+    "	ldp x21, x22, [sp], #16\n	ldp x19, x20, [sp], #16\n	ldp x29, x30, [sp], #16\n"
+    "	cbz x2, 1f\n	hint #29\n"	/* autiasp */
+    "1:	ret\n");
+
+/* Where the run was; it is free then. */
+static u64 give_back(void)
+{
+	u64 sp = cpu.run.host_sp;
+
+	cpu.run.host_sp = 0;
+	return sp;
+}
+#endif
 
 /* The kernel's part -------------------------------------------------------------- */
 
@@ -77,7 +104,9 @@ __attribute__((__noreturn__)) static void end_run(int why)
 {
 	if (!is_own_run())
 		siglongjmp(aborted, why);
-#if defined(__x86_64__)
+#if defined(__aarch64__)
+	isolated_end_stub(give_back(), ENDED, iso.opt.cpu & A64_PAC);
+#elif defined(__x86_64__)
 	asm volatile("mov $0x77, %%ebx\n mov %%ebx, %%r12d\n mov %%ebx, %%r13d\n mov %%ebx, %%r14d\n mov %%ebx, %%r15d\n"
 		     "mov %0, %%eax\n hlt" :: "i"(ENDED) : "rax", "rbx", "r12", "r13", "r14", "r15", "memory");
 #endif
@@ -121,7 +150,7 @@ struct entered {
 	struct moat_stub_run *run;
 };
 
-__attribute__((__unused__)) static struct entered enter_hook(struct moat_stub_run *run)
+static struct entered enter_hook(struct moat_stub_run *run)
 {
 	iso.nr_enter++;
 	iso.is_odd |= (u64)__builtin_frame_address(0) % 16 || run != &cpu.run;
@@ -129,7 +158,7 @@ __attribute__((__unused__)) static struct entered enter_hook(struct moat_stub_ru
 	return (struct entered){ STOPPED, iso.stops ? NULL : run };
 }
 
-__attribute__((__unused__)) static u64 leave_hook(u64 r0, struct moat_stub_run *run)
+static u64 leave_hook(u64 r0, struct moat_stub_run *run)
 {
 	iso.nr_leave++;
 	iso.is_odd |= (u64)__builtin_frame_address(0) % 16 || run != &cpu.run || !run->host_sp;
@@ -172,6 +201,17 @@ static void faulted(int sig, siginfo_t *info, void *uc)
 		end_own_run(uc);
 		return;
 	}
+#elif defined(__aarch64__)
+	mcontext_t *m = &((ucontext_t *)uc)->uc_mcontext;
+
+	if (is_own_run()) {
+		iso.fault_at = sig == SIGSEGV ? (u64)info->si_addr : (u64)info->si_addr - (u64)iso.code;
+		m->regs[0] = give_back();
+		m->regs[1] = ENDED - 1;
+		m->regs[2] = iso.opt.cpu & A64_PAC;
+		m->pc = (u64)isolated_end_stub;
+		return;
+	}
 #endif
 	iso.fault_at = sig == SIGSEGV ? (u64)info->si_addr : (u64)info->si_addr - (u64)iso.code;
 	siglongjmp(aborted, 1);
@@ -202,17 +242,21 @@ static u64 near(u64 fn)
 
 static void set_own_run(u32 way)
 {
-#if defined(__x86_64__)
 	if (!(way & ISOLATED_OWN))
 		return;
+#if defined(__x86_64__)
 	cpu.offset = (u64)&cpu;
 	syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu);
 	iso.kernel.slot = (u64)&cpu.run - (u64)&cpu;
 	iso.kernel.cpu_offset = (u64)&cpu.offset - (u64)&cpu;
+#else
+	asm("mrs %0, tpidr_el0" : "=r"(cpu.offset));
+	iso.kernel.slot = (u64)&cpu.run - cpu.offset;
+	iso.kernel.cpu_offset = TPIDR_EL0;
+#endif
 	iso.kernel.enter = way & ISOLATED_AROUND ? near((u64)enter_hook) : 0;
 	iso.kernel.leave = way & ISOLATED_AROUND ? near((u64)leave_hook) : 0;
 	iso.opt.ends = true;
-#endif
 }
 
 void isolated_set(u32 way)
@@ -237,6 +281,8 @@ void isolated_set(u32 way)
 	};
 #if defined(__x86_64__)
 	iso.opt.cpu = way & 4 ? iso.opt.cpu | X64_IBT : iso.opt.cpu & ~X64_IBT;
+#else
+	iso.opt.cpu = way & 4 ? iso.opt.cpu | A64_LSE : iso.opt.cpu & ~A64_LSE;
 #endif
 	set_own_run(way);
 	iso.kernel.return_thunk = way & 8 ? thunk : 0;	/* x86 */

@@ -45,7 +45,7 @@ extern u8 *isolated_cage;
 /* False: there is no room for a cage. */
 bool isolated_start(void);
 /*
- * No program; how it is to be entered and left, in bits of @way: 1 int3, 2 fuel, 4 IBT, 8 a return thunk, 16 the stub has
+ * No program; how it is to be entered and left, in bits of @way: 1 int3, 2 fuel, 4 IBT (on arm64 LSE), 8 a return thunk, 16 the stub has
  * a run of its own, 32 and there is something to do around it.
  */
 void isolated_set(u32 way);

@@ -337,12 +337,13 @@ static void refusals(void)
 	isolated_set(0);
 	CHECK(isolated_assemble("r0 = 1\n tail_call\n exit\n") == -EINVAL, "what only the kernel's verifier writes");
 	CHECK(isolated_assemble("r11 = 1\n r0 = 1\n exit\n") == -EINVAL, "register AX");
-#if defined(__x86_64__)
-	iso.kernel.run += 1ull << 32;
-	CHECK(isolated_assemble("r0 = 1\n exit\n") == -ERANGE, "run() is out of reach");
 	isolated_set(ISOLATED_OWN);
 	iso.kernel.cpu_offset = 1ull << 31;
 	CHECK(isolated_assemble("r0 = 1\n exit\n") == -ERANGE, "the CPU's offset is out of reach");
+#if defined(__x86_64__)
+	isolated_set(0);
+	iso.kernel.run += 1ull << 32;
+	CHECK(isolated_assemble("r0 = 1\n exit\n") == -ERANGE, "run() is out of reach");
 	isolated_set(0);
 	iso.opt.call += 1ull << 32;
 	iso.opt.far_calls = true;
