@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Programs that may sleep, at the entry of a function of the test: they take the word that its argument points to. */
+/* Programs that may sleep: they take words from the test's memory, which may be there only later. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "isolate_sleep.h"
 
-__u64 sum;
-__u32 runs, failed, behind;
+struct sleep_shared shared;
 
 /* Behind the user's registers R0 and DI, whose places the kernel's headers for user space give. */
 #define ARGUMENT_ARM64(ctx)	((ctx)[0])
@@ -15,12 +15,13 @@ static __always_inline __u64 take(__u64 from)
 	__u64 word = 0;
 
 	if (bpf_copy_from_user(&word, sizeof(word), (const void *)from))
-		__sync_fetch_and_add(&failed, 1);
-	__sync_fetch_and_add(&sum, word);
-	__sync_fetch_and_add(&runs, 1);
+		__sync_fetch_and_add(&shared.failed, 1);
+	__sync_fetch_and_add(&shared.sum, word);
+	__sync_fetch_and_add(&shared.runs, 1);
 	return word;
 }
 
+/* At the entry of a function of the test: what its argument points to. */
 SEC("uprobe.s")
 int take_x86(__u64 *ctx)
 {
@@ -38,8 +39,8 @@ int take_arm64(__u64 *ctx)
 /* And look at what lies where the word says. */
 static __always_inline int follow(__u64 word)
 {
-	sum += *(volatile __u64 *)word;
-	behind++;
+	shared.sum += *(volatile __u64 *)word;
+	shared.behind++;
 	return 0;
 }
 
@@ -53,6 +54,16 @@ SEC("uprobe.s")
 int follow_arm64(__u64 *ctx)
 {
 	return follow(take(ARGUMENT_ARM64(ctx)));
+}
+
+/* Of these as many can sleep at a time as there are tasks. */
+SEC("lsm.s/file_open")
+int sleep_in_open(void *ctx)
+{
+	if (bpf_get_current_pid_tgid() >> 32 != shared.tgid)
+		return 0;
+	take(shared.pages + __sync_fetch_and_add(&shared.next, 1) * (__u64)shared.page_bytes);
+	return 0;
 }
 
 struct {
@@ -77,3 +88,5 @@ int look_inside(__u64 *ctx)
 
 	return value ? (int)*value : 0;
 }
+
+char _license[] SEC("license") = "GPL";
