@@ -230,7 +230,7 @@ static void refuse(const char *name, const char *mode, int target, const char *r
 static void refuse_all(const char *mode)
 {
 	static const struct { const char *name, *reason; } row[] = {
-		{ "for_syscall", "may sleep" }, { "sleeps", "may sleep" }, { "iterates", "iterators" },
+		{ "for_syscall", "(bpf_syscall)" }, { "iterates", "iterators" },
 		{ "ssthresh", "(bpf_struct_ops)" }, { "follows", "kernel object" }, { "replacement", "(bpf_extension)" },
 	};
 	static const char *const names[] = { "target", NULL };
@@ -266,6 +266,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(all); i++)
 		test_all(all[i].tests, all[i].object, mode, group);
 	refuse_all(mode);
+	types_behind("none");
+	types_behind(mode);
 	leave_group(group);
 	sys_write("net/core/bpf_moat", was);
 	return check_done();

@@ -67,6 +67,9 @@ struct bpf_program *types_program(struct type_test *t, u32 i);
 
 /* Each ends with a name that is NULL. */
 extern struct type_test types_cgroup[], types_sock[], types_trace[];
+
+/* Looks behind the arguments of a function, in @mode. */
+void types_behind(const char *mode);
 #endif
 
 #endif

@@ -5,7 +5,6 @@
 #include <bpf/bpf_tracing.h>
 
 struct sock;
-struct file;
 
 struct tcp_congestion_ops {
 	__u32 (*ssthresh)(struct sock *sk);
@@ -22,12 +21,6 @@ __u64 looked;
 
 SEC("syscall")
 int for_syscall(void *ctx)
-{
-	return 0;
-}
-
-SEC("lsm.s/file_open")
-int BPF_PROG(sleeps, struct file *file)
 {
 	return 0;
 }
