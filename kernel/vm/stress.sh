@@ -15,14 +15,14 @@ pieces=$2 length=$3
 limit=$((pieces * (length + 90) + 300))
 logs=$kernels/kernel-stress-$arch$variant
 table=$kernels/stress-$arch$variant.txt
-columns='%-16s %-16s %5s %-5s %7s %7s %8s %8s %7s %7s %8s %6s %7s %8s %8s %5s %5s %5s'
+columns='%-16s %-16s %5s %-5s %7s %7s %8s %8s %7s %7s %8s %6s %7s %8s %8s %5s %5s %5s %5s'
 built=$(date -u -r "$image" +%Y-%m-%dT%H:%M)
 mkdir -p "$logs/top"
 
 numbers() { echo "${1//[^0-9+ -]/}"; }
 
 # What a piece printed, as a row; the program counts objects, tail calls, calls, faults, attached, packets | loaded, tail
-# calls, runs, trampolines, XDP programs | slabs, vmalloc, free (KiB), heap, cages, code (pages).
+# calls, runs, trampolines, XDP programs | slabs, vmalloc, free (KiB), heap, cages, code (pages), tasks.
 row() {
 	local verdict=ok objects rewired calls faults attached packets loaded xdp left _
 	read -r objects rewired calls faults attached packets <<<"$(numbers "$isolated")"
@@ -33,7 +33,7 @@ row() {
 		"$faults" "$attached" "$packets" "$xdp" "${left[@]}"
 }
 
-head="$(printf "$columns" ended "kernel built" s "" loaded objects calls rewired faults attach packets xdp slab vmalloc free heap cages code)"
+head="$(printf "$columns" ended "kernel built" s "" loaded objects calls rewired faults attach packets xdp slab vmalloc free heap cages code tasks)"
 [ -s "$table" ] || echo "$head" >"$table"
 "$here/build.sh" "$arch" || exit 1
 echo "stress $((limit + 60)) tests/kernel-vm/stress $length $pieces" >"$logs/top/job"

@@ -10,6 +10,7 @@ struct leaks {
 	u32 programs, maps;
 	long code, heap, cages;		/* code, heap: pages; -1: the kernel does not say */
 	long slab, vmalloc, free;	/* KiB */
+	long tasks;			/* the kernel's own among them */
 	struct slabs slabs;
 };
 
