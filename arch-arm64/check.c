@@ -109,6 +109,8 @@ static bool expected(struct moat_walk *w, const struct ins *in)
 
 static bool test(struct moat_walk *w, const struct ins *in)
 {
+	if (a64_check_probe(w, in))
+		return true;
 	if (!(in->is64 && in->reads && w->s.holds[in->rd] == H_TARGET) && !a64_check_plain(w, in))
 		return false;
 	moat_flow(w, in->to);

@@ -53,6 +53,8 @@ bool a64_check_read_all(struct moat_walk *w, u32 regs);
 bool a64_check_write_all(struct moat_walk *w, u32 regs, u8 holds);
 bool a64_check_hold(struct moat_walk *w, u32 to, u8 h, u64 value);
 bool a64_check_memory(struct moat_walk *w, const struct ins *in);	/* an access of the program */
+/* check_probe.c: is the test at hand the first half of a load of the kernel's memory?  Then both are walked over. */
+bool a64_check_probe(struct moat_walk *w, const struct ins *test);
 
 /* check_work.c: instructions of the program, and what copies trusted registers. */
 bool a64_check_const(struct moat_walk *w, u32 reg, u64 value);

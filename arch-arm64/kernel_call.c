@@ -128,13 +128,43 @@ void a64_kernel_data(struct moat *jit)
 	}
 }
 
-void a64_emit_probe(struct moat *jit, const struct moat_op *op)
+#define KERNEL_BIT	55	/* of an address: which of the two translation tables it goes through */
+
+/* As address tags are no part of an address, this is all that says whose it is. */
+static u32 skip_if_user(struct moat *jit, const struct moat_op *op)
 {
 	struct moat_buf *b = &jit->buf;
 
-	a64_emit_load(jit, op);
+	if (op->off)
+		a64_add_const(b, A64_X, A64_TMP, a64_reg(op->src), op->off, A64_TMP);
+	else
+		a64_mov(b, A64_X, A64_TMP, a64_reg(op->src));
+	a64_mov_imm(b, a64_reg(op->dst), 0);
+	a64_emit(b, a64_tb(A64_TBZ, A64_TMP, KERNEL_BIT, 0));
+	return b->len - 4;
+}
+
+/*
+ * A pointer of the kernel's that may be stale or NULL.  Bad addresses fault, and the kernel goes on behind the load.
+ * Isolated programs may have been let through with any number for a pointer: an address of user memory, which
+ * might be mapped there, reads as 0 without an access.  In mode none it is loaded from as by the kernel's own JIT.
+ */
+void a64_emit_probe(struct moat *jit, const struct moat_op *op)
+{
+	bool isolated = moat_has_stub(jit->opt);
+	struct moat_buf *b = &jit->buf;
+	u32 skip = 0;
+
+	if (isolated) {
+		skip = skip_if_user(jit, op);
+		a64_access(jit, a64_mem_op(op), a64_reg(op->dst), (struct a64_operand){ .base = A64_TMP });
+	} else {
+		a64_emit_load(jit, op);
+	}
 	if (b->base && !b->err)
 		jit->opt->kernel->probe(jit->opt->arg, op->pc, b->len - 4, b->len, a64_reg(op->dst));
+	if (isolated)
+		a64_label(b, skip);
 }
 
 /* Nothing to do: CPUs that need a barrier here have firmware for it. */

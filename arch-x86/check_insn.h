@@ -84,6 +84,8 @@ bool x64_check_compare(struct moat_walk *w, const struct ins *in);
 bool x64_check_mov(struct moat_walk *w, const struct ins *in);
 bool x64_check_mov_imm(struct moat_walk *w, const struct ins *in);
 bool x64_check_lea(struct moat_walk *w, const struct ins *in);
+/* check_probe.c: does a load of the kernel's memory begin at the LEA at hand, as it must be?  Then it is walked over. */
+bool x64_check_probe(struct moat_walk *w, const struct ins *lea);
 /* @to gets something that is not computed. */
 bool x64_check_hold(struct moat_walk *w, u32 to, u8 h, u64 value);
 /* Where the host's functions can be called and its memory touched. */

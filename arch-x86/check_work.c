@@ -215,6 +215,8 @@ bool x64_check_lea(struct moat_walk *w, const struct ins *in)
 		return (w->gates && in->reg == R10 &&
 			x64_check_hold(w, in->reg, H_TABLE, (u32)(w->next + in->disp))) ||
 		       moat_reject(w, "an address in the code that is no table of returns");
+	if (x64_check_probe(w, in))
+		return true;
 	if (in->width == 8)
 		return lea_address(w, in);
 	return x64_check_may_read_half(w, in->base) &&

@@ -177,7 +177,7 @@ int moat_plan(struct moat *jit, const struct bpf_insn *insn, u32 len,
 	jit->arch = opt->arch;
 	jit->len = len;
 
-	err = (kernel ? moat_decode_kernel : moat_decode)(jit->op, insn, len, &opt->log);
+	err = moat_decode_for(jit->op, insn, len, opt);
 	if (!err)
 		err = moat_validate(jit->op, len, &known, jit->func, &jit->nr_func, &opt->log);
 	/* Whatever comes last in a program for the kernel, behind it nothing runs. */

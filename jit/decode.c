@@ -289,7 +289,7 @@ void moat_fill_op(struct moat_op *op, const struct moat_opcode *row, const struc
 	};
 }
 
-static const char *decode_user(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
+const char *moat_decode_user(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
 {
 	const struct moat_opcode *row = &moat_opcodes[insn->code];
 	const char *broken;
@@ -332,5 +332,5 @@ int moat_decode_with(struct moat_op *op, const struct bpf_insn *insn, u32 len, m
 int moat_decode(struct moat_op *op, const struct bpf_insn *insn, u32 len,
 		const struct moat_log *log)
 {
-	return moat_decode_with(op, insn, len, decode_user, log);
+	return moat_decode_with(op, insn, len, moat_decode_user, log);
 }

@@ -37,6 +37,9 @@ extern moat_refine_fn *const moat_refine[MOAT_NR_KINDS];
 /* Decode one instruction, @left slots before the end.  NULL, or the rule that is broken. */
 typedef const char *moat_decode_fn(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left);
 
+/* Those of user space. */
+const char *moat_decode_user(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left);
+
 /* Decode a program, each instruction by @one. */
 int moat_decode_with(struct moat_op *op, const struct bpf_insn *insn, u32 len, moat_decode_fn *one,
 		     const struct moat_log *log);

@@ -4,6 +4,8 @@
  * decode.c and a few more, with notes in fields that an instruction has not.
  */
 #include "decode.h"
+#include "jit.h"
+#include "kernel.h"
 
 #define PROBE(size, n)							\
 	{ BPF_LDX | MOAT_PROBE_MEM | (size),				\
@@ -92,4 +94,26 @@ int moat_decode_kernel(struct moat_op *op, const struct bpf_insn *insn, u32 len,
 		       const struct moat_log *log)
 {
 	return moat_decode_with(op, insn, len, decode_kernel, log);
+}
+
+/* As programs of user space, but for probe loads.  R10 is the host's address of the frame, and no pointer of the program's. */
+static const char *decode_probing(struct moat_op *op, const struct bpf_insn *insn, u32 pc, u32 left)
+{
+	const char *broken;
+
+	if (kernel_row(insn->code)->kind != MOAT_PROBE)
+		return moat_decode_user(op, insn, pc, left);
+	if (insn->src_reg == BPF_REG_10)
+		return "the frame is no memory of the kernel";
+	broken = moat_check_registers(insn, BPF_REG_10);
+	return broken ? broken : decode_kernel(op, insn, pc, left);
+}
+
+int moat_decode_for(struct moat_op *op, const struct bpf_insn *insn, u32 len, const struct moat_options *opt)
+{
+	if (moat_kernel_form(opt))
+		return moat_decode_kernel(op, insn, len, &opt->log);
+	if (moat_has_stub(opt) && opt->kernel->probes)
+		return moat_decode_with(op, insn, len, decode_probing, &opt->log);
+	return moat_decode(op, insn, len, &opt->log);
 }

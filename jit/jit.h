@@ -116,6 +116,9 @@ static inline bool moat_has_stub(const struct moat_options *opt)
 	return opt->kernel && opt->mode != MOAT_MODE_NONE;
 }
 
+/* Decode (op.h) by the rules for the image that @opt asks for.  0 or -EINVAL. */
+int moat_decode_for(struct moat_op *op, const struct bpf_insn *insn, u32 len, const struct moat_options *opt);
+
 /* Slots that one fused operation may span. */
 #define MOAT_MAX_WINDOW	40
 

@@ -45,7 +45,8 @@
  *	moat_plan, place, moat_emit		as often as wanted: nothing is asked
  *	run() enters the image at jit.entry, as run.h says; callbacks at jit.func_entry[]
  *
- * The program is as it was loaded, before the verifier rewrites it.  A tail call that
+ * The program is as it was loaded, before the verifier rewrites it, but for probe loads: with @probes
+ * the host has written MOAT_PROBE_MEM where a load goes through a pointer of the kernel.  A tail call that
  * succeeds does not come back from opt->tail; what opt->tail returns is
  * not looked at, R0 is 0 then.  What the image may jump to indirectly (its
  * entries) has a landing pad where opt->cpu says so; it makes no indirect jump on x86.
@@ -63,6 +64,7 @@ struct moat_kernel {
 
 	/* Isolated images: u64 run(void *ctx, u64 domain), in reach of a call; and what it is given. */
 	u64 run, domain;
+	bool probes;		/* those: probe loads are taken, which read memory of the kernel; else there are none */
 
 	/*
 	 * Mode basereg: the run that the stub enters itself, as the address of a variable of which each CPU has one;
@@ -117,7 +119,7 @@ struct moat_kernel {
 
 	/*
 	 * The load at code [@at, @end) may fault: the kernel then zeroes machine register @reg (as
-	 * numbered in instructions) and goes on at @end.
+	 * numbered in instructions) and goes on at @end.  In isolated images, too.
 	 */
 	void (*probe)(void *arg, u32 pc, u32 at, u32 end, u8 reg);
 

@@ -192,7 +192,11 @@ static void faulted(int sig, siginfo_t *info, void *uc)
 {
 #if defined(__x86_64__)
 	greg_t *reg = ((ucontext_t *)uc)->uc_mcontext.gregs;
+#endif
 
+	if (sig == SIGSEGV && kform_pass_over(&iso.form, uc))
+		return;
+#if defined(__x86_64__)
 	if (is_own_run()) {
 		if ((u64)reg[REG_RIP] - (u64)iso.code < iso.jit.bytes) {	/* else it is end_run()'s HLT */
 			iso.fault_at = sig == SIGSEGV ? (u64)info->si_addr : (u64)info->si_addr - (u64)iso.code;
@@ -215,6 +219,18 @@ static void faulted(int sig, siginfo_t *info, void *uc)
 #endif
 	iso.fault_at = sig == SIGSEGV ? (u64)info->si_addr : (u64)info->si_addr - (u64)iso.code;
 	siglongjmp(aborted, 1);
+}
+
+/* An entry of the exception table. */
+static void probe(void *unused, u32 pc, u32 at, u32 end, u8 reg)
+{
+	struct kform *k = &iso.form;
+
+	if (!CHECK(k->nr_probe < KFORM_PROBES, "too many loads that may fault"))
+		return;
+	k->probe[k->nr_probe].at = iso.code + at;
+	k->probe[k->nr_probe].end = iso.code + end;
+	k->probe[k->nr_probe++].reg = reg;
 }
 
 static void log_line(void *unused, const char *text)
@@ -273,6 +289,7 @@ void isolated_set(u32 way)
 	iso.kernel.run = near((u64)run);
 	iso.kernel.domain = DOMAIN;
 	iso.kernel.stack_bytes = 64;	/* not looked at */
+	iso.kernel.probe = probe;
 	iso.kernel.int3_after_ret = way & 1;
 	iso.opt = (struct moat_options) {
 		.arch = moat_native(), .mode = MOAT_MODE_BASEREG, .kernel = &iso.kernel, .cpu = iso.form.cpu,
@@ -303,6 +320,7 @@ int isolated_compile(const struct bpf_insn *insn, u32 len)
 	int err;
 
 	iso.refused[0] = 0;
+	iso.form.nr_probe = 0;
 	free(iso.work);
 	iso.work = calloc(1, moat_work_bytes(len));
 	err = iso.work ? moat_plan(&iso.jit, insn, len, &iso.opt, iso.work) : -ENOMEM;

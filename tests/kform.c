@@ -362,21 +362,27 @@ static u64 *pc_of(ucontext_t *uc)
 }
 #endif
 
-static void repair(int sig, siginfo_t *info, void *context)
+bool kform_pass_over(const struct kform *k, void *context)
 {
 	ucontext_t *uc = context;
 	u64 *pc = pc_of(uc);
 	u32 i;
 
-	for (i = 0; watched && i < watched->nr_probe; i++) {
-		if ((u64)watched->probe[i].at != *pc)
+	for (i = 0; i < k->nr_probe; i++) {
+		if ((u64)k->probe[i].at != *pc)
 			continue;
 		kform_faults++;
-		zero_register(uc, watched->probe[i].reg);
-		*pc = (u64)watched->probe[i].end;
-		return;
+		zero_register(uc, k->probe[i].reg);
+		*pc = (u64)k->probe[i].end;
+		return true;
 	}
-	signal(sig, SIG_DFL);	/* comes again */
+	return false;
+}
+
+static void repair(int sig, siginfo_t *info, void *context)
+{
+	if (!watched || !kform_pass_over(watched, context))
+		signal(sig, SIG_DFL);	/* comes again */
 }
 
 void kform_watch(struct kform *k)

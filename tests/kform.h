@@ -88,6 +88,8 @@ void kform_poke(const struct kform_func *f, const struct kform_prog *to);
 
 /* Does a signal belong to a probe load of @k?  Then the load is passed over. */
 void kform_watch(struct kform *k);
+/* In a handler: is it a probe load of @k that has faulted?  Then it is passed over. */
+bool kform_pass_over(const struct kform *k, void *context);
 extern volatile u32 kform_faults;	/* so many were */
 
 /*

@@ -312,6 +312,9 @@ void moat_step(struct moat_walk *w, const struct moat_op *op)
 	case MOAT_PACKET:
 		step_packet(w, op);
 		break;
+	case MOAT_PROBE:	/* whatever the kernel has there */
+		moat_value_number(&w->cur.reg[op->dst], 8 * op->bytes, false);
+		break;
 	case MOAT_NOP:
 		break;
 	default:	/* not of this program: know nothing */

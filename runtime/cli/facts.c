@@ -37,6 +37,8 @@ static const struct key {
 	KEY("packet", packet, true, ~0ull),
 	KEY("return_thunk", kernel.return_thunk, false, ~0ull),
 	KEY("dummy_tramp", kernel.dummy_tramp, false, ~0ull),
+	KEY("probes", probes, false, 1),
+	KEY("probe_limit", kernel.probe_limit, false, ~0ull),
 	KEY("int3_after_ret", int3_after_ret, false, 1),
 	KEY("pads", pads, false, 1),
 	KEY("signs", signs, false, 1),
@@ -165,6 +167,7 @@ static int parse(struct facts *f, const struct place *p, char *line)
 	if (status == CLI_OK)
 		status = complete(f, p);
 	f->kernel.int3_after_ret = f->int3_after_ret;
+	f->kernel.probes = f->probes;
 	return status;
 }
 

@@ -14,7 +14,7 @@ struct facts {
 	const char *name, *arch, *isolation;
 	u64 id, address, main, args, call, tail, packet, pads, signs;
 	u64 bytes, code;		/* of the image as it is dumped; of those the ones that its own code has */
-	u64 int3_after_ret;
+	u64 int3_after_ret, probes;
 	struct moat_kernel kernel;	/* run, domain, and what else stands around the image */
 	u32 entry[MOAT_MAX_FUNCS], nr_entry;
 	struct moat_site *site;		/* NULL: not told */
