@@ -48,15 +48,3 @@ u32 moat_arguments_bytes(const struct bpf_prog *prog)
 		bytes += slot_bytes(btf, arg[i].type);
 	return bytes + (sees_result(prog) ? slot_bytes(btf, proto->type) : 0);
 }
-
-/* What BTF describes stays the kernel's: there is no view of it, and its address is no offset. */
-int moat_arguments_check(struct bpf_verifier_env *env)
-{
-	u32 i;
-
-	for (i = 0; i < env->prog->len; i++)
-		if (moat_accesses_memory(&env->prog->insnsi[i]) &&
-		    base_type(env->insn_aux_data[i].ptr_type) == PTR_TO_BTF_ID)
-			return moat_refuse(env, -EOPNOTSUPP, "insn %u: the memory of a kernel object has no isolated form", i);
-	return 0;
-}

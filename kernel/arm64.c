@@ -27,9 +27,8 @@
 void dummy_tramp(void);
 
 /* The image is followed by the exception table. */
-static void probe(void *arg, u32 pc, u32 at, u32 end, u8 reg)
+void moat_machine_probe(struct moat_job *job, u32 at, u32 end, u8 reg)
 {
-	struct moat_job *job = arg;
 	struct exception_table_entry *ex;
 	s64 back, distance;
 
@@ -105,7 +104,6 @@ void moat_machine_options(struct moat_options *opt, struct moat_kernel *k)
 	if (IS_ENABLED(CONFIG_ARM64_PTR_AUTH_KERNEL))
 		opt->cpu |= A64_PAC;
 	k->dummy_tramp = (unsigned long)dummy_tramp;
-	k->probe = probe;
 	clear_history(k);
 }
 

@@ -109,6 +109,7 @@ struct moat_cpu_runs;	/* below */
 struct moat_audit;	/* gate.h */
 struct moat_site_gate;
 struct moat_view;	/* views.c */
+struct moat_job;	/* glue.h */
 
 struct moat_domain {
 	bool classic;	/* its cage and slots are those of all classic programs (classic_run.c) */
@@ -132,6 +133,8 @@ struct moat_domain {
 	struct moat_kernel kernel;
 	struct moat jit;
 	void *work;		/* of jit */
+	u32 nr_probe;		/* loads of the kernel's memory (reads.c), each with an entry in the exception table */
+	struct moat_job *job;	/* while the image is written */
 	u32 entry;		/* code offset of the image's own entry, behind the stub */
 	u8 *image;		/* where stub and image run; NULL until the JIT has placed it */
 

@@ -69,6 +69,8 @@ static void show_host(struct seq_file *s, const struct moat_domain *d)
 	show_number(s, "return_thunk", k->return_thunk);
 	show_number(s, "int3_after_ret", k->int3_after_ret);
 	show_number(s, "dummy_tramp", k->dummy_tramp);
+	show_number(s, "probes", k->probes);
+	show_number(s, "probe_limit", k->probe_limit);
 	show_number(s, "pads", !!(opt->cpu & opt->arch->pads));
 	show_number(s, "signs", !!(opt->cpu & opt->arch->signs));
 }

@@ -65,7 +65,7 @@ int moat_gates_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 
 	d->audit = kzalloc(sizeof(*d->audit), GFP_KERNEL_ACCOUNT);
 	op = kvcalloc(d->len, sizeof(*op), GFP_KERNEL);
-	err = d->audit && op ? moat_decode(op, d->insn, d->len, &d->opt.log) : -ENOMEM;
+	err = d->audit && op ? moat_decode_for(op, d->insn, d->len, &d->opt) : -ENOMEM;
 	if (!err)
 		err = plan_calls(d, env, op);
 	if (!err)

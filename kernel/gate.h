@@ -115,6 +115,9 @@ void moat_site_make(struct moat_site_gate *g, struct moat_check *check, const st
 /* policy.c: why the program may not call helper @id at all; @fn: its prototype, or NULL.  NULL: it may. */
 const char *moat_helper_refusal(const struct bpf_verifier_env *env, const struct bpf_func_proto *fn, s32 id);
 
+/* policy.c: why the program's loads may not read memory of the kernel; NULL: they may, as it may call bpf_probe_read_kernel(). */
+const char *moat_reading_refusal(const struct bpf_verifier_env *env);
+
 /* proto.c: make the prototype of helper @id, called at @pc; a line in the verifier's log says why there is none. */
 int moat_proto_make(struct moat_domain *d, struct bpf_verifier_env *env, u32 pc, s32 id);
 

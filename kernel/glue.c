@@ -45,6 +45,18 @@ static int function_address(void *arg, u32 pc, u64 *to)
 	return bpf_jit_get_func_addr(job->prog, insn, job->final, to, &fixed);
 }
 
+static void probe(void *arg, u32 pc, u32 at, u32 end, u8 reg)
+{
+	moat_machine_probe(arg, at, end, reg);
+}
+
+void moat_domain_probe(void *domain, u32 pc, u32 at, u32 end, u8 reg)
+{
+	struct moat_domain *d = domain;
+
+	moat_machine_probe(d->job, at, end, reg);
+}
+
 static void free_job(struct moat_job *job)
 {
 	job->prog->aux->jit_data = NULL;
@@ -72,6 +84,7 @@ static void fill_job(struct moat_job *job)
 		.prog_entry = offsetof(struct bpf_prog, bpf_func),
 		.max_tail_calls = MAX_TAIL_CALL_CNT,
 		.address = function_address,
+		.probe = probe,
 	};
 	job->opt = (struct moat_options){
 		.kernel = &job->kernel,
@@ -95,8 +108,8 @@ static struct moat_job *new_job(struct bpf_prog *prog)
 	job->insn = d ? nothing : prog->insnsi;
 	job->len = d ? ARRAY_SIZE(nothing) : prog->len;
 	job->jit = &job->own;
-	if (d)	/* its faults are not those of probe loads */
-		prog->aux->num_exentries = 0;
+	if (d)	/* all its functions are in the main function's image, which need not have what the kernel has counted */
+		prog->aux->num_exentries = prog->aux->func_idx ? 0 : d->nr_probe;
 	if (d && !prog->aux->func_idx) {
 		job->domain = d;
 		job->jit = &d->jit;
@@ -115,7 +128,11 @@ static int write_image(struct moat_job *job)
 	int err;
 
 	job->nr_probe = 0;
+	if (job->domain)
+		job->domain->job = job;
 	err = moat_emit(job->jit, job->rw, (unsigned long)job->image, job->jit->bytes);
+	if (job->domain)
+		job->domain->job = NULL;
 	if (!err)
 		err = job->err;
 	if (!err && job->domain)

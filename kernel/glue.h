@@ -60,6 +60,12 @@ s32 moat_machine_saved(u8 reg);
 /* Allocate image, rw and the exception table for jit->bytes bytes of code.  0 or -ENOMEM. */
 int moat_machine_place(struct moat_job *job);
 
+/* Fill the exception table's next entry, as moat_kernel.probe says. */
+void moat_machine_probe(struct moat_job *job, u32 at, u32 end, u8 reg);
+
+/* moat_kernel.probe of a domain, whose options have it as their argument. */
+void moat_domain_probe(void *domain, u32 pc, u32 at, u32 end, u8 reg);
+
 /* The image is complete: make it executable.  0, or an error, and then the image is gone. */
 int moat_machine_finish(struct moat_job *job);
 

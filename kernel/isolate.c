@@ -192,6 +192,7 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->kernel.classic = d->classic;
 	moat_machine_options(&d->opt, &d->kernel);
 	d->kernel.classic = false;
+	d->kernel.probe = moat_domain_probe;
 	err = moat_gates_plan(d, env) ?: moat_issued_plan(d, env);
 	if (!err && !d->classic)
 		err = moat_runs_alloc(d);

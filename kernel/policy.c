@@ -116,3 +116,12 @@ const char *moat_helper_refusal(const struct bpf_verifier_env *env, const struct
 		return "is not for programs of those without CAP_BPF";
 	return kind == READS && !env->allow_ptr_leaks ? "reads memory of the kernel, which is not for this program" : NULL;
 }
+
+const char *moat_reading_refusal(const struct bpf_verifier_env *env)
+{
+	const struct bpf_func_proto *fn = NULL;
+
+	if (env->ops->get_func_proto)
+		fn = env->ops->get_func_proto(BPF_FUNC_probe_read_kernel, env->prog);
+	return moat_helper_refusal(env, fn, BPF_FUNC_probe_read_kernel);
+}

@@ -62,6 +62,8 @@ void bpf_moat_show(struct seq_file *s, const struct bpf_prog *prog)
 	const char *why = xa_load(&reasons, (unsigned long)prog->aux);
 
 	seq_printf(s, "moat_mode:\t%s\n", mode_of(prog));
+	if (prog->aux->moat && prog->aux->moat->nr_probe)
+		seq_puts(s, "moat_reads:\tmemory of the kernel\n");
 	if (why)
 		seq_printf(s, "moat_why:\t%s\n", why);
 }

@@ -83,8 +83,8 @@ void moat_flow_keys_flush(struct moat_run *run);
 
 /* arguments.c: how long the context of a program on a trampoline is. */
 u32 moat_arguments_bytes(const struct bpf_prog *prog);
-/* Does the program look into objects that only BTF describes?  0, or -EOPNOTSUPP (told to the log). */
-int moat_arguments_check(struct bpf_verifier_env *env);
+/* reads.c: loads from objects that only BTF describes.  0, or -EOPNOTSUPP (told to the log); fills d->nr_probe. */
+int moat_reads_plan(struct moat_domain *d, struct bpf_verifier_env *env);
 
 /* fields.c: one access to a context that the kernel converts. */
 struct moat_field {

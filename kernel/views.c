@@ -133,7 +133,7 @@ int moat_view_plan(struct moat_domain *d, struct bpf_verifier_env *env)
 		return moat_refuse(env, -EOPNOTSUPP, "offloaded programs have no isolated form");
 	if (type == BPF_PROG_TYPE_TRACING && env->prog->expected_attach_type == BPF_TRACE_ITER)
 		return moat_refuse(env, -EOPNOTSUPP, "iterators have no isolated form");
-	err = moat_arguments_check(env);
+	err = moat_reads_plan(d, env);
 	if (err)
 		return err;
 	if (!t->flat_end != !!env->ops->convert_ctx_access)

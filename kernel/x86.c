@@ -34,9 +34,8 @@ static const u8 reg_at[16] = {
  * The image is followed by the exception table.  An entry has distances from
  * where it will lie, but is written where it can be written.
  */
-static void probe(void *arg, u32 pc, u32 at, u32 end, u8 reg)
+void moat_machine_probe(struct moat_job *job, u32 at, u32 end, u8 reg)
 {
-	struct moat_job *job = arg;
 	struct exception_table_entry *ex, *rw;
 	s64 distance;
 
@@ -135,7 +134,6 @@ void moat_machine_options(struct moat_options *opt, struct moat_kernel *k)
 	branch_options(k);
 	history_options(k);
 	k->probe_limit = TASK_SIZE_MAX + PAGE_SIZE;
-	k->probe = probe;
 	k->poke = poke;
 }
 

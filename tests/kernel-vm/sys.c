@@ -153,6 +153,15 @@ int sys_load_unprivileged(enum bpf_prog_type type, const struct bpf_insn *insn, 
 	return fd;
 }
 
+void sys_limit(bool on)
+{
+	static const u32 few[2] = { 1 << CAP_NET_ADMIN, 1 << (CAP_BPF - 32) };
+	static u32 old[2];
+
+	if (set_effective(on ? few : old, on ? old : NULL))
+		abort();
+}
+
 int sys_run(int prog, const void *packet, u32 bytes, u32 repeat, u32 *retval)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = bytes, .repeat = repeat);

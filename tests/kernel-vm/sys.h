@@ -21,6 +21,9 @@ int sys_load_logged(enum bpf_prog_type type, const struct bpf_insn *insn, u32 le
 /* The same without any capability that BPF knows. */
 int sys_load_unprivileged(enum bpf_prog_type type, const struct bpf_insn *insn, u32 len);
 
+/* Have CAP_BPF and CAP_NET_ADMIN only, or again what there was. */
+void sys_limit(bool on);
+
 /* BPF_PROG_TEST_RUN on @bytes of @packet: 0 and the result in *@retval, or -errno. */
 int sys_run(int prog, const void *packet, u32 bytes, u32 repeat, u32 *retval);
 

@@ -50,6 +50,7 @@ struct type_test {
 	bool (*passes)(struct type_test *t);
 	bool for_good;		/* what was stopped once stays so, in any kernel */
 	bool open;		/* such runs stop nothing: programs of this type have no say */
+	bool reads;		/* they read objects of the kernel: its own JIT is asked, too, what they should see */
 
 	const char *mode;
 	int group;		/* the control group that we are in */

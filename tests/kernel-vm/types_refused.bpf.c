@@ -17,6 +17,13 @@ struct bpf_fentry_test_t {
 	struct bpf_fentry_test_t *a;
 } __attribute__((preserve_access_index));
 
+struct prog_test_ref_kfunc {
+	int a;
+} __attribute__((preserve_access_index));
+
+extern struct prog_test_ref_kfunc *bpf_kfunc_call_test_acquire(unsigned long *scalar_ptr) __ksym;
+extern void bpf_kfunc_call_test_release(struct prog_test_ref_kfunc *p) __ksym;
+
 __u64 looked;
 
 SEC("syscall")
@@ -40,10 +47,25 @@ __u32 BPF_PROG(ssthresh, struct sock *sk)
 SEC(".struct_ops")
 struct tcp_congestion_ops control = { .ssthresh = (void *)ssthresh, .name = "moat_test" };
 
+/* What the verifier would not have. */
 SEC("fentry/bpf_fentry_test8")
-int BPF_PROG(follows, struct bpf_fentry_test_t *arg)
+int BPF_PROG(writes, struct bpf_fentry_test_t *arg)
 {
-	looked = arg->a != 0;
+	arg->a = 0;
+	return 0;
+}
+
+/* An object that is no argument. */
+SEC("tc")
+int acquires(struct __sk_buff *skb)
+{
+	unsigned long unused = 0;
+	struct prog_test_ref_kfunc *object = bpf_kfunc_call_test_acquire(&unused);
+
+	if (!object)
+		return 0;
+	looked = object->a;
+	bpf_kfunc_call_test_release(object);
 	return 0;
 }
 

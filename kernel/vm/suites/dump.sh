@@ -100,6 +100,14 @@ tamper() {
 	fi
 }
 
+# unread NAME: what loads from the kernel's memory is refused where the kernel does not say that it may.
+unread() {
+	[ "$(fact probes)" = 0x1 ] || return
+	sed 's/ probes=0x1/ probes=0x0/' /tmp/line >/tmp/wrong
+	refused "$1: reads the kernel's memory" --image $image --kernel /tmp/wrong
+	reading=$((reading + 1))
+}
+
 # check PIN: one program.
 check() {
 	id=$(bpftool prog show pinned "$1" | sed -n 's/^\([0-9]*\):.*/\1/p')
@@ -109,6 +117,7 @@ check() {
 	if moat verify --image $image --kernel $facts --id "$id" >/tmp/said 2>&1; then
 		ok
 		images=$((images + 1))
+		unread "$name"
 	else
 		bad "$name: $(cat /tmp/said)"
 		cat /tmp/line
@@ -117,7 +126,7 @@ check() {
 	tamper "$name"
 }
 
-images=0 tampered=0 wide=0 harmless=0 last= before=$(grep -c . $facts)
+images=0 reading=0 tampered=0 wide=0 harmless=0 last= before=$(grep -c . $facts)
 for file in examples/*.bpf.o bench/*.bpf.o tests/kernel-vm/*.bpf.o; do
 	object=${file%.bpf.o}
 	object=${object#tests/kernel-vm/}
@@ -132,6 +141,7 @@ for file in examples/*.bpf.o bench/*.bpf.o tests/kernel-vm/*.bpf.o; do
 	rm -r $dir
 done
 echo "$images images accepted, $tampered changes refused, and $wide without truncation"
+[ $reading -ge 4 ] && ok || bad "only $reading images that read the kernel's memory"
 [ $images -ge 30 ] && ok || bad "only $images images"
 [ $wide -ge 8 ] && [ $harmless -lt 3 ] && ok || bad "truncations: $wide needed, and $harmless harmless"
 # A kernel frees programs a while after they were let go.
