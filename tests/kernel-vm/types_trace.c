@@ -153,6 +153,7 @@ static void fork_once(struct type_test *t)
 	check_tasks(t, 1);
 }
 
+#if defined(__x86_64__)
 /* Nothing is read where a list head is said to be that is not there, and not in user space. */
 static void fork_wild(struct type_test *t)
 {
@@ -170,6 +171,7 @@ static void fork_wild(struct type_test *t)
 	check_read(t, 13, 1, i);
 	check_read(t, 14, 1, i);
 }
+#endif
 
 static void run_zeros(struct type_test *t)
 {
@@ -207,7 +209,9 @@ struct type_test types_trace[] = {
 	{ "LSM", { "on_socket" }, attach, make_sockets, makes_socket },
 	{ "raw_tracepoint_writable", { "on_finish", "nothing" }, attach, finish_runs, finishes, .open = true },
 	{ "tp_btf that reads tasks", { "on_fork" }, attach, fork_once, forks, .open = true, .reads = true },
+#if defined(__x86_64__)	/* elsewhere the kernel's types say that the list head is user space's, and the verifier looks at that */
 	{ "fentry that reads tasks", { "on_wake" }, attach, fork_wild, forks, .open = true, .reads = true },
+#endif
 	{ "fentry that reads zeros", { "on_zeros" }, attach, run_zeros, runs_functions, .open = true, .reads = true },
 	{ "LSM that reads files", { "on_open" }, attach, open_files, opens, .reads = true },
 	{ .name = NULL },
