@@ -278,6 +278,8 @@ bool moat_raw_refused(struct bpf_prog *prog);
 
 /* isolate.c: stub and image are at @image from now on.  May be told more than once, always the same.  0 or -errno. */
 int moat_domain_placed(struct moat_domain *d, u8 *image);
+/* copies.c: maps become handles, addresses in values of maps offsets.  0; -ENOMEM; -EOPNOTSUPP, told to the log. */
+int moat_copy_program(struct moat_domain *d, struct bpf_verifier_env *env);
 /* What was at @image is given up, and never ran. */
 void moat_domain_displaced(struct moat_domain *d);
 /* Where the code of each source line begins. */
