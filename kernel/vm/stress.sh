@@ -25,7 +25,7 @@ numbers() { echo "${1//[^0-9+ -]/}"; }
 # calls, runs, trampolines, XDP programs | slabs, vmalloc, free (KiB), heap, cages, code (pages), tasks.
 row() {
 	local verdict=ok objects rewired calls faults attached packets loaded xdp left _
-	read -r objects rewired calls faults attached packets <<<"$(numbers "$isolated")"
+	read -r objects rewired calls faults attached packets _ <<<"$(numbers "$isolated")"
 	read -r loaded _ _ _ xdp <<<"$(numbers "$all")"
 	read -r -a left <<<"$(numbers "$memory")"
 	[[ $1 == *", 0 failed" ]] && ! grep -qaE "$complaint" "$logs/console" || verdict=FAIL
