@@ -113,7 +113,7 @@ static bool div_constant(struct moat *jit, const struct moat_op *op)
 	enum a64_reg dst = a64_reg(op->dst);
 	u64 by = imm_of(op);
 
-	if (!op->has_imm || (by && !minus && by != 1 && (op->sx || !is_one_bit(by))))
+	if (!op->has_imm || (op->blinded && by) || (by && !minus && by != 1 && (op->sx || !is_one_bit(by))))
 		return false;
 	if (keep ? minus || by == 1 : !by)
 		a64_mov(&jit->buf, sf, dst, A64_ZR);

@@ -64,7 +64,7 @@ static struct test test_of(const struct moat *jit, const struct moat_op *op)
 	struct test t = { TEST_FLAGS };
 	u32 i;
 
-	if (!op->has_imm || op->dst == BPF_REG_10)
+	if (!op->has_imm || op->blinded || op->dst == BPF_REG_10)
 		return t;
 	if (op->fn == BPF_JSET && is_one_bit(bits) && a64_is_small(jit))
 		return (struct test){ TEST_BIT, true, bit_number(bits) };

@@ -26,6 +26,9 @@ static void inline_call(struct moat *jit, u32 i)
 	u64 r1 = constant_r1(jit, i);
 
 	jit->opt->inlined(jit->opt->arg, op->imm, r1, &how);
+	/* How large and how many an array's values are its author has chosen. */
+	if (jit->opt->blind && how.kind == MOAT_INLINE_ARRAY)
+		return;
 	if (jit->gates && (how.kind == MOAT_INLINE_CPU || how.cpu_bytes))
 		return;		/* the frame lies in host memory */
 	if (how.kind == MOAT_INLINE_CPU) {

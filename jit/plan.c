@@ -188,6 +188,8 @@ static bool loads_from_view(const struct moat *jit, const struct moat_op *op)
 {
 	if (!jit->opt->packet_view || !jit->basereg || jit->gates)
 		return false;
+	if (op->fn == BPF_ABS && op->blinded)
+		return false;
 	return op->fn == BPF_IND || (op->imm >= 0 && op->imm + op->bytes <= MOAT_BESIDE);
 }
 

@@ -34,6 +34,7 @@ static const struct row row[] = {
 	{ "32-bit branch", "r0 = 0\n" "if w1 s> 732782317 goto L0\n" "r0 = 1\n" "L0:\n" "exit\n", { HIGH } },
 	{ "bits", "r0 = 0\n" "if r1 & 732782317 goto L0\n" "r0 = 1\n" "L0:\n" "exit\n", { HIGH } },
 	{ "packet", "r6 = r1\n" "r0 = *(u32 *)skb[732782317]\n" "exit\n", { HIGH } },
+	{ "packet, near", "r6 = r1\n" "r0 = *(u32 *)skb[30011]\n" "exit\n", { 30011 } },
 	{ "packet, of a sum", "r6 = r1\n" "r2 = 1\n" "r0 = *(u32 *)skb[r2 + 732782317]\n" "exit\n", { HIGH } },
 };
 
@@ -64,9 +65,11 @@ static bool stands_in_moves(const struct image *m, u16 half)
 static bool stands(const struct image *m, u32 part)
 {
 	if (!strncmp(m->variant->name, "arm64", 5))
-		return stands_in_moves(m, part) || stands_in_moves(m, part >> 16);
+		return stands_in_moves(m, part) || (part >> 16 && stands_in_moves(m, part >> 16));
 	return stands_in_bytes(m, part);
 }
+
+#define SECRET	0x0123456789abcdef
 
 static void check_row(const struct image_variant *plain, const struct row *r)
 {
@@ -74,7 +77,7 @@ static void check_row(const struct image_variant *plain, const struct row *r)
 	struct image was, now, next;
 	u32 i;
 
-	blind.blind = 0x0123456789abcdef;
+	blind.blind = SECRET;
 	other.blind = blind.blind + 1;
 	if (!CHECK(!image_from_text(&was, plain, r->text, NULL) && !image_from_text(&now, &blind, r->text, NULL) &&
 		   !image_from_text(&next, &other, r->text, NULL), "%s: %s: no image", plain->name, r->name))
@@ -91,12 +94,34 @@ static void check_row(const struct image_variant *plain, const struct row *r)
 	image_free(&next);
 }
 
+/* How many values an array has, and how long they are, is the author's choice: lookups are calls. */
+static void check_lookup(const struct image_variant *plain)
+{
+	static const char text[] = "*(u32 *)(r10 - 4) = 3\n" "r2 = r10\n" "r2 += -4\n" "r1 = 0x1000 ll\n" "call 1\n" "r0 = 0\n" "exit\n";
+	struct image_variant blind = *plain;
+	struct image was, now;
+
+	blind.blind = SECRET;
+	if (!CHECK(!image_from_text(&was, plain, text, NULL) && !image_from_text(&now, &blind, text, NULL), "%s: no image",
+		   plain->name))
+		return;
+	CHECK(!was.facts.nr_site && now.facts.nr_site == 1, "%s: %u calls in plain code, %u in blinded code", plain->name,
+	      was.facts.nr_site, now.facts.nr_site);
+	image_free(&was);
+	image_free(&now);
+}
+
 int main(void)
 {
 	u32 v, i;
 
-	for (v = 0; v < image_variants; v++)
+	for (v = 0; v < image_variants; v++) {
+		struct image_variant plain = image_variant[v];
+
+		plain.packet_view = true;
 		for (i = 0; i < ARRAY_SIZE(row); i++)
-			check_row(&image_variant[v], &row[i]);
+			check_row(&plain, &row[i]);
+		check_lookup(&plain);
+	}
 	return check_done();
 }

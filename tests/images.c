@@ -112,6 +112,7 @@ static struct moat_options options(const struct image_variant *v, u64 seed, cons
 	return (struct moat_options) {
 		.arch = arch ? arch : v->arch, .mode = v->mode, .form = v->form, .gate = v->gate, .cpu = v->cpu,
 		.entry_args = 1 + seed % 2, .fuel = seed % 3 != 0, .far_calls = seed % 11 == 5, .plain = seed % 13 == 7, .blind = v->blind ?: blind,
+		.packet_view = v->packet_view,
 		.monitor_call = 3, .host_rights = v->gate ? 1 : arm ? 0x7 : 0x55555554,
 		.domain_rights = v->gate ? 0x12345 : !arm ? 0x55555551 : seed % 2 ? 0x52 : 0x7654321076543210,
 		.call = IMAGE_AT + 0x400000, .tail = IMAGE_AT + 0x400100, .packet = IMAGE_AT + 0x400200,

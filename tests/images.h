@@ -15,6 +15,7 @@ struct image_variant {
 	enum moat_base_form form;
 	enum moat_gate gate;
 	u32 cpu;
+	bool packet_view;
 	u64 blind;		/* 0: some programs, each with a secret of its own */
 };
 
