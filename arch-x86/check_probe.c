@@ -71,7 +71,8 @@ bool x64_check_probe(struct moat_walk *w, const struct ins *lea)
 	u32 at = w->next, compare_at, load_at, cc, dst;
 	struct ins zero, compare, branch, load;
 
-	if (!w->c->kernel || !w->c->kernel->probes || lea->reg != R11 || lea->width != 8 || lea->index != NO_REG ||
+	/* An address of R11 itself would be another one behind the LEA. */
+	if (!w->c->kernel || !w->c->kernel->probes || lea->reg != R11 || lea->base == R11 || lea->width != 8 || lea->index != NO_REG ||
 	    lea->rip || lea->gs || !moat_plain(w->s.holds[lea->base]))
 		return false;
 	if (!take(w, &at, &zero) || zero.kind != I_XOR || zero.mem || zero.reg != zero.base)

@@ -196,6 +196,25 @@ static void to_the_middle(u32 way)
 	CHECK(!is_accepted(true, HALF), "way %u: a branch past the check is accepted", way);
 }
 
+/* The address is formed of the register that it is put in: what is tested is not what is loaded from then. */
+static void of_itself(u32 way)
+{
+	static const u8 was[] = { 0x4c, 0x8d, 0x9f, 0x17, 0, 0xa0, 0, 0x31, 0xf6, 0x4d, 0x85, 0xdb, 0x79, 0x04, 0x48, 0x8b, 0x77, 0x10 };
+	static const u8 is[] = { 0x4d, 0x8d, 0x9b, 0x17, 0, 0xa0, 0, 0x31, 0xf6, 0x4d, 0x85, 0xdb, 0x79, 0x04, 0x49, 0x8b, 0x73, 0x10 };
+	u8 *at;
+
+	if (iso.jit.arch != &x64_arch)
+		return;
+	/* behind the first one R11 is the program's */
+	CHECK(!isolated_assemble("probe r0 = *(u64 *)(r1 + 8)\n probe r2 = *(u64 *)(r1 + 16)\n exit\n") && is_accepted(true, HALF),
+	      "%s", iso.refused);
+	at = memmem(iso.code, iso.jit.bytes, was, sizeof(was));
+	if (!CHECK(at, "way %u: no second load", way))
+		return;
+	memcpy(at, is, sizeof(is));
+	CHECK(!is_accepted(true, HALF), "way %u: a load from behind the tested address is accepted", way);
+}
+
 static void checked(u32 way)
 {
 	bool x64 = iso.jit.arch == &x64_arch;
@@ -210,6 +229,7 @@ static void checked(u32 way)
 	for (i = 0; i < n; i++)
 		change(way, &c[i]);
 	to_the_middle(way);
+	of_itself(way);
 }
 
 static void test(u32 way)
