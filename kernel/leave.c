@@ -9,12 +9,14 @@
  * May a run of one program go on as one of the other?  What is not isolated has
  * no business in a domain's run.  Which fields a context has depends on where
  * programs are attached, too (an XDP program's egress_ifindex, for one), and views are filled with host rights.
+ * One that may sleep would do so where the first was called, under a lock for all it knows.
  */
 static bool compatible(const struct moat_domain *from, const struct bpf_prog *prog)
 {
 	const struct moat_domain *to = READ_ONCE(prog->aux->moat);
 
-	return to && to->image && to->type == from->type && to->attach == from->attach && moat_view_follows(from, to);
+	return to && to->image && to->type == from->type && to->attach == from->attach && to->sleepable == from->sleepable &&
+	       moat_view_follows(from, to);
 }
 
 /*

@@ -110,6 +110,8 @@ const char *moat_helper_refusal(const struct bpf_verifier_env *env, const struct
 		return "is not allowed to this program";
 	if (fn->might_sleep && !env->prog->aux->sleepable)
 		return "may sleep";
+	if (id == BPF_FUNC_for_each_map_elem && env->prog->aux->sleepable)
+		return "calls back where nobody may sleep, and the program may";
 	if (why[kind])
 		return why[kind];
 	if (!(kind_of[id] & ANYONE) && !env->bpf_capable)

@@ -44,15 +44,15 @@ static struct moat_run *find_run(const struct moat_domain *d)
 	return NULL;
 }
 
-/* Programs that may sleep keep their slots meanwhile; but they may wait for one, too. */
+/* Programs that may sleep keep their slots meanwhile; but they may wait for one, too: their CPU's first one, or another. */
 static struct moat_run *await_run(const struct moat_domain *d)
 {
-	struct moat_run *run = NULL;
+	struct moat_run *first = &raw_cpu_ptr(d->runs)->run[0], *run = NULL;
 	u32 i;
 
 	for (i = 0; !run && i < MAX_WAIT && !READ_ONCE(d->disabled) && !fatal_signal_pending(current); i++) {
 		schedule_timeout_killable(1);
-		run = find_run(d);
+		run = cmpxchg_local(&first->host_sp, 0, TAKEN) ? find_run(d) : first;
 	}
 	return run;
 }

@@ -56,6 +56,22 @@ int follow_arm64(__u64 *ctx)
 	return follow(take(ARGUMENT_ARM64(ctx)));
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} following SEC(".maps");
+
+/* May not sleep itself, and so go on as none that may. */
+SEC("uprobe")
+int go_on(__u64 *ctx)
+{
+	bpf_tail_call(ctx, &following, 0);
+	shared.behind++;
+	return 0;
+}
+
 /* Of these as many can sleep at a time as there are tasks. */
 SEC("lsm.s/file_open")
 int sleep_in_open(void *ctx)
@@ -77,6 +93,25 @@ struct {
 		__type(value, __u64);
 	});
 } outer SEC(".maps");
+
+static long each(void *map, __u32 *key, __u64 *value, void *ctx)
+{
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} numbers SEC(".maps");
+
+/* Who is called back in there must not sleep. */
+SEC("uprobe.s")
+int walk(__u64 *ctx)
+{
+	return (int)bpf_for_each_map_elem(&numbers, each, NULL, 0);
+}
 
 /* Inner maps may go while it sleeps. */
 SEC("uprobe.s")

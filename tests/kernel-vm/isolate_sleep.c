@@ -93,7 +93,7 @@ static bool give_page(int uffd, u8 *at, size_t page, u64 word)
 /* More tasks than there are slots, if as many can be in the program at a time; @act makes one run. */
 static void many(volatile struct sleep_shared *shared, const char *name, void *(*act)(void *))
 {
-	u32 nr = SLOTS_PER_CPU * (u32)libbpf_num_possible_cpus() + 4, i;
+	u32 cpus = (u32)libbpf_num_possible_cpus(), nr = cpus < 15 ? SLOTS_PER_CPU * cpus + 4 : 63, i;	/* a bit for each */
 	pthread_t *thread = calloc(nr, sizeof(*thread));
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	unsigned long long faults, refused;
@@ -162,18 +162,46 @@ static void with(const char *mode, const char *name, void (*act)(volatile struct
 	bpf_object__close(obj);
 }
 
+static void refused(const char *mode, const char *name, const char *reason)
+{
+	const char *const names[] = { name, NULL };
+	char why[256] = "";
+	struct bpf_object *obj = isolate_load("isolate_sleep", mode, names, why);
+
+	CHECK(!obj && strstr(why, reason), "%s: %s", name, obj ? "loaded" : why);
+	bpf_object__close(obj);
+}
+
+/* A tail call from a program that may not sleep to one that may is none. */
+static void tail_call(const char *mode)
+{
+	static const char *const names[] = { "go_on", OWN("take"), NULL };
+	struct bpf_object *obj = isolate_load("isolate_sleep", mode, names, NULL);
+	struct bpf_link *link = obj ? attach(obj, names[0]) : NULL;
+	volatile struct sleep_shared *shared;
+	u64 word = 5;
+	size_t bytes;
+
+	if (!CHECK(link, "%s is not attached: %s", names[0], strerror(errno)))
+		return;
+	sys_map_set(object_map(obj, "following"), 0, object_prog(obj, names[1]));
+	shared = object_section(obj, ".bss", &bytes);
+	isolate_asleep(&word);
+	CHECK(shared && shared->behind == 1 && !shared->runs, "a program that may sleep runs where one may not");
+	munmap((void *)(uintptr_t)shared, bytes);
+	bpf_link__destroy(link);
+	bpf_object__close(obj);
+}
+
 void isolate_sleep(const char *mode)
 {
-	static const char *const inside[] = { "look_inside", NULL };
-	char why[256] = "";
-	struct bpf_object *obj;
 
 	with(mode, OWN("take"), many_calls);
 	with(mode, "sleep_in_open", many_opens);
 	if (CHECK(fool(true), "the verifier cannot be fooled"))
 		with(mode, OWN("follow"), astray);
 	fool(false);
-	obj = isolate_load("isolate_sleep", mode, inside, why);
-	CHECK(!obj && strstr(why, "which a program that may sleep cannot use"), "look_inside: %s", obj ? "loaded" : why);
-	bpf_object__close(obj);
+	tail_call(mode);
+	refused(mode, "look_inside", "which a program that may sleep cannot use");
+	refused(mode, "walk", "where nobody may sleep");
 }
