@@ -159,7 +159,8 @@ static const struct bpf_map *map_of_key(const struct moat_call *c)
 /*
  * An array's index must be the one that was compared with its length: keys as
  * short as that are looked at once.  A trie's key begins with its length, and
- * an element belongs where the hash of its key says.
+ * an element belongs where the hash of its key says; there is no room for keys
+ * that are longer than a trie's can be.
  */
 void moat_gate_copy_key(struct moat_call *c)
 {
@@ -169,7 +170,8 @@ void moat_gate_copy_key(struct moat_call *c)
 	if (m->key_size <= sizeof(c->key)) {
 		memcpy(&c->key, (void *)*key, m->key_size);
 		*key = (unsigned long)&c->key;
-	} else if (m->map_type == BPF_MAP_TYPE_LPM_TRIE || c->gate->proto->changes_map) {
+	} else if (m->key_size <= MOAT_COPY_BYTES &&
+		   (m->map_type == BPF_MAP_TYPE_LPM_TRIE || c->gate->proto->changes_map)) {
 		c->copied |= 1 << c->gate->key;
 	}
 }

@@ -8,7 +8,7 @@
  * the form that user space has (jit/run.h), behind a stub that is the function
  * the kernel calls.  The stub takes a slot, fills the views (views.c), enters
  * the image, and gives all back; moat_domain_run() (run.c) does so where the
- * stub's slot is taken, behind tail calls, and on arm64.
+ * stub's slot is taken, and behind tail calls.
  *
  * Memory (heap.c): the heap is 4 GiB of kernel addresses, of which only what
  * programs may touch is backed; an object's offset is the low half of its
