@@ -7,13 +7,17 @@
  * last bytes of the cage runs into the margin behind it.
  */
 #include <linux/atomic.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <asm/tlbflush.h>
 #include "domain.h"
 #include "memory.h"
 
 /* Half of vmalloc()'s addresses: programs, which users without privileges may load, must leave the kernel the rest. */
 #define MAX_CAGES	(s64)((VMALLOC_END - VMALLOC_START) / 2 / (2 * MOAT_RANGE_BYTES + 2 * MOAT_MARGIN_BYTES))
+
+#define MAX_WAIT	(4 * HZ)
 
 static atomic64_t nr_cage;
 
@@ -44,12 +48,29 @@ static void give_idle(struct vm_struct *area)
 	spin_unlock(&idle_lock);
 }
 
+/*
+ * One of those that there may be.  Programs are freed a while after they were closed, so who loads and closes many
+ * waits for that here, or would be refused for those that are gone already.
+ */
+static bool count_cage(void)
+{
+	u32 i;
+
+	for (i = 0; atomic64_inc_return(&nr_cage) > MAX_CAGES; i++) {
+		if (i == MAX_WAIT || fatal_signal_pending(current))
+			return false;
+		atomic64_dec(&nr_cage);
+		schedule_timeout_killable(1);
+	}
+	return true;
+}
+
 int moat_cage_init(struct moat_cage *c)
 {
 	c->nr_grant = 0;
 	xa_init(&c->lent);
 	c->area = NULL;
-	if (atomic64_inc_return(&nr_cage) <= MAX_CAGES)
+	if (count_cage())
 		c->area = take_idle() ?: moat_reserve(&c->base);
 	if (c->area) {
 		c->base = moat_range_of(c->area);
@@ -149,18 +170,19 @@ void moat_cage_destroy(struct moat_cage *c)
 {
 	struct loan *l;
 	unsigned long at;
+	u32 i;
 
 	if (!c->area)
 		return;
 	xa_for_each(&c->lent, at, l)
 		end_loan(c, l);
 	xa_destroy(&c->lent);
-	while (c->nr_grant) {
-		struct bpf_moat_values *v = c->grant[--c->nr_grant];
-
-		moat_unmap_pages(c->base + v->start, v->bytes >> PAGE_SHIFT);
-		moat_values_put(v);
-	}
+	/* Flushed once: it interrupts all CPUs, and may take longer than all else here. */
+	for (i = 0; i < c->nr_grant; i++)
+		moat_unmap_unflushed(c->base + c->grant[i]->start, c->grant[i]->bytes >> PAGE_SHIFT);
+	flush_tlb_kernel_range(c->base, c->base + MOAT_RANGE_BYTES);
+	while (c->nr_grant)
+		moat_values_put(c->grant[--c->nr_grant]);
 	give_idle(c->area);
 	c->area = NULL;
 	c->base = 0;

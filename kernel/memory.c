@@ -50,6 +50,18 @@ int moat_map_pages(unsigned long at, struct page **page, u32 nr, pgprot_t prot)
 	return err;
 }
 
+static int unmap_one(pte_t *pte, unsigned long at, void *unused)
+{
+	pte_clear(&init_mm, at, pte);
+	return 0;
+}
+
+void moat_unmap_unflushed(unsigned long at, u32 nr)
+{
+	if (nr)
+		apply_to_existing_page_range(&init_mm, at, (unsigned long)nr << PAGE_SHIFT, unmap_one, NULL);
+}
+
 void moat_unmap_pages(unsigned long at, u32 nr)
 {
 	if (nr)

@@ -29,6 +29,8 @@ static inline unsigned long moat_range_of(const struct vm_struct *area)
 int moat_map_pages(unsigned long at, struct page **page, u32 nr, pgprot_t prot);
 /* No CPU remembers them then: pages and addresses may be used again. */
 void moat_unmap_pages(unsigned long at, u32 nr);
+/* The same, but that the caller flushes before the pages are anybody else's. */
+void moat_unmap_unflushed(unsigned long at, u32 nr);
 
 /* heap.c: for moat_memory_stats(). */
 u64 moat_heap_pages(void);
