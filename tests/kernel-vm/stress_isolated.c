@@ -10,6 +10,7 @@
 
 #include "../check.h"
 #include "attack.h"
+#include "heap.h"
 #include "object.h"
 #include "stress.h"
 
@@ -48,7 +49,8 @@ static struct bpf_object *load(const char *name, const char *only)
 	u32 i;
 
 	for (i = 0; !(obj = load_once(name, only)) && errno == ENOMEM && i < 80; i++) {
-		waits++;
+		if (!waits++)
+			fprintf(stderr, "stress: no memory: heap %ld pages, %ld cages\n", heap_pages(), heap_cages());
 		usleep(250000);
 	}
 	CHECK(obj, "%s %s does not load: %s", name, only ?: "", strerror(errno));
