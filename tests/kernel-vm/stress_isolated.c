@@ -40,8 +40,8 @@ static struct bpf_object *load_once(const char *name, const char *only)
 }
 
 /*
- * What was freed is memory again when RCU's readers have gone and the kernel's workers had their turn.  Where the host is
- * busy with others, a machine may be out of memory until then.
+ * What was closed is free when RCU's readers have gone and the kernel's workers had their turn.  Where the host is busy with
+ * others, a machine may be out of cages until then.
  */
 static struct bpf_object *load(const char *name, const char *only)
 {
@@ -50,7 +50,7 @@ static struct bpf_object *load(const char *name, const char *only)
 
 	for (i = 0; !(obj = load_once(name, only)) && errno == ENOMEM && i < 80; i++) {
 		if (!waits++)
-			fprintf(stderr, "stress: no memory: heap %ld pages, %ld cages\n", heap_pages(), heap_cages());
+			fprintf(stderr, "stress: no cages or memory: heap %ld pages, %ld cages\n", heap_pages(), heap_cages());
 		usleep(250000);
 	}
 	CHECK(obj, "%s %s does not load: %s", name, only ?: "", strerror(errno));
