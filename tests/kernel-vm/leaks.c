@@ -80,22 +80,40 @@ static long slack(void)
 
 /*
  * Freeing programs and maps waits for others, so that the kernel makes more workers for it, at most 256, which it lets go when
- * they had nothing to do for five minutes.  Each has 9 KiB of slabs.
+ * they had nothing to do for five minutes.  Each has 9 KiB of slabs, and a stack.
  */
 #define MOST_WORKERS	300
 
-static long slack_of(const struct leaks *now, const struct leaks *was)
+static long workers(const struct leaks *now, const struct leaks *was)
 {
-	long workers = now->tasks - was->tasks;
+	long more = now->tasks - was->tasks;
 
-	return slack() + (workers < 0 ? 0 : workers > MOST_WORKERS ? MOST_WORKERS : workers) * 9;
+	return more < 0 ? 0 : more > MOST_WORKERS ? MOST_WORKERS : more;
+}
+
+static bool slabs_are_back(const struct leaks *now, const struct leaks *was)
+{
+	return now->slab <= was->slab + slack() + 9 * workers(now, was);
+}
+
+static bool vmalloc_is_back(const struct leaks *now, const struct leaks *was)
+{
+	return now->vmalloc <= was->vmalloc + SLACK + 16 * workers(now, was);
+}
+
+/* The kernel keeps the page tables of all cages that there were at a time, 28 KiB each, for the next ones. */
+#define MOST_TABLES	(2048 * 28)
+
+static bool free_is_back(const struct leaks *now, const struct leaks *was)
+{
+	return now->free >= was->free - 16 * slack() - MOST_TABLES - 32 * workers(now, was);
 }
 
 static bool is_back(const struct leaks *now, const struct leaks *was)
 {
 	return now->programs <= was->programs && now->maps <= was->maps && now->code <= was->code &&
-	       now->heap <= was->heap && now->cages <= was->cages && now->slab <= was->slab + slack_of(now, was) &&
-	       now->vmalloc <= was->vmalloc + SLACK && now->free >= was->free - 16 * slack();
+	       now->heap <= was->heap && now->cages <= was->cages && slabs_are_back(now, was) &&
+	       vmalloc_is_back(now, was) && free_is_back(now, was);
 }
 
 /* Freeing waits for readers: give it time. */
@@ -120,9 +138,9 @@ void leaks_check(const struct leaks *was)
 	CHECK(now.code <= was->code, "%ld pages of programs are left, %ld were there", now.code, was->code);
 	CHECK(now.heap <= was->heap, "%ld pages of the heap are left, %ld were there", now.heap, was->heap);
 	CHECK(now.cages <= was->cages, "%ld cages are left, %ld were there", now.cages, was->cages);
-	CHECK(now.slab <= was->slab + slack_of(&now, was), "slabs have %ld KiB, they had %ld", now.slab, was->slab);
-	CHECK(now.free >= was->free - 16 * slack(), "%ld KiB of memory are free, %ld were", now.free, was->free);
-	CHECK(now.vmalloc <= was->vmalloc + SLACK, "vmalloc has %ld KiB, it had %ld", now.vmalloc, was->vmalloc);
+	CHECK(slabs_are_back(&now, was), "slabs have %ld KiB, they had %ld", now.slab, was->slab);
+	CHECK(free_is_back(&now, was), "%ld KiB of memory are free, %ld were", now.free, was->free);
+	CHECK(vmalloc_is_back(&now, was), "vmalloc has %ld KiB, it had %ld", now.vmalloc, was->vmalloc);
 	printf("left: slabs %+ld KiB, vmalloc %+ld KiB, free %+ld KiB, heap %+ld pages, cages %+ld, code %+ld pages, tasks %+ld\n",
 	       now.slab - was->slab, now.vmalloc - was->vmalloc, now.free - was->free, now.heap - was->heap,
 	       now.cages - was->cages, now.code - was->code, now.tasks - was->tasks);
