@@ -3,35 +3,10 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include "tasks.bpf.h"
 #include "trace.h"
 
 struct trace_shared shared;
-
-/* The parts of the kernel's types that are looked at; libbpf finds where they are. */
-struct robust_list {
-	struct robust_list *next;
-} __attribute__((preserve_access_index));
-
-struct robust_list_head {
-	struct robust_list list;
-	long futex_offset;
-} __attribute__((preserve_access_index));
-
-struct blk_plug {
-	unsigned short nr_ios;
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-	int pid, tgid;
-	struct task_struct *real_parent, *group_leader;
-	struct robust_list_head *robust_list;
-	struct blk_plug *plug;	/* NULL but while it reads and writes disks */
-	char comm[16];
-} __attribute__((preserve_access_index));
-
-struct bpf_fentry_test_t {
-	struct bpf_fentry_test_t *a;
-} __attribute__((preserve_access_index));
 
 static __always_inline int mine(void)
 {

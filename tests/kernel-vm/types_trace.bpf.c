@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include "tasks.bpf.h"
 #include "types.h"
 
 static __always_inline int is_ours(void)
@@ -88,31 +89,6 @@ struct file {
 	struct path f_path;
 	struct inode *f_inode;
 	unsigned int f_flags;
-} __attribute__((preserve_access_index));
-
-struct robust_list {
-	struct robust_list *next;
-} __attribute__((preserve_access_index));
-
-struct robust_list_head {
-	struct robust_list list;
-	long futex_offset;
-} __attribute__((preserve_access_index));
-
-struct blk_plug {
-	unsigned short nr_ios;
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-	int pid, tgid;
-	struct task_struct *real_parent, *group_leader;
-	struct robust_list_head *robust_list;
-	struct blk_plug *plug;	/* NULL in a task that is new */
-	char comm[16];
-} __attribute__((preserve_access_index));
-
-struct bpf_fentry_test_t {
-	struct bpf_fentry_test_t *a;
 } __attribute__((preserve_access_index));
 
 static __noinline int family(struct task_struct *child)
