@@ -18,10 +18,10 @@
 #include <linux/random.h>
 #include <linux/seq_file.h>
 #include <linux/skbuff.h>
-#include <linux/slab.h>
 #include <linux/wait.h>
 #include <net/sch_generic.h>
 #include <net/sock.h>
+#include "memory.h"
 
 bool bpf_moat_fooled __read_mostly;
 
@@ -79,12 +79,28 @@ static int attack_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(attack);
 
+/*
+ * A program that goes for the prey touches the same offset of its cage.  There must not be something of its own by
+ * chance, so that is one that no test's heap comes to.
+ */
+#define PREY_OFFSET	(1ul << 31)
+
+static struct prey * __init place_prey(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	unsigned long base;
+
+	if (!page || !moat_reserve(&base) || moat_map_pages(base + PREY_OFFSET, &page, 1, PAGE_KERNEL))
+		return NULL;
+	return (struct prey *)(base + PREY_OFFSET);
+}
+
 /* After mode.c, which makes the folder. */
 static int __init attack_init(void)
 {
 	struct dentry *dir = debugfs_lookup("moat", NULL);
 
-	prey = kzalloc(sizeof(*prey), GFP_KERNEL);
+	prey = place_prey();
 	if (!prey)
 		return -ENOMEM;
 	prey->secret = get_random_u64();
