@@ -38,6 +38,13 @@ static const struct row row[] = {
 	{ "packet, of a sum", "r6 = r1\n" "r2 = 1\n" "r0 = *(u32 *)skb[r2 + 732782317]\n" "exit\n", { HIGH } },
 };
 
+static const char *const division[] = {
+	"r0 = r1\n" "r0 /= 1073741824\n" "exit\n",
+	"r0 = r1\n" "r0 %= 1073741824\n" "exit\n",
+	"w0 = w1\n" "w0 /= 4096\n" "exit\n",
+	"w0 = w1\n" "w0 %= 4096\n" "exit\n",
+};
+
 /* As an immediate of an instruction of x86, whatever that is. */
 static bool stands_in_bytes(const struct image *m, u32 part)
 {
@@ -67,6 +74,19 @@ static bool stands(const struct image *m, u32 part)
 	if (!strncmp(m->variant->name, "arm64", 5))
 		return stands_in_moves(m, part) || (part >> 16 && stands_in_moves(m, part >> 16));
 	return stands_in_bytes(m, part);
+}
+
+/* UDIV of arm64. */
+static bool divides(const struct image *m)
+{
+	u32 i, word;
+
+	for (i = 0; i + sizeof(word) <= m->bytes; i += sizeof(word)) {
+		memcpy(&word, m->code + i, sizeof(word));
+		if ((word & 0x7fe0fc00) == 0x1ac00800)
+			return true;
+	}
+	return false;
 }
 
 #define SECRET	0x0123456789abcdef
@@ -111,6 +131,22 @@ static void check_lookup(const struct image_variant *plain)
 	image_free(&now);
 }
 
+/* A power of two would stand there as the distance of a shift, or as a mask. */
+static void check_division(const struct image_variant *plain, const char *text)
+{
+	struct image_variant blind = *plain;
+	struct image was, now;
+
+	blind.blind = SECRET;
+	if (!CHECK(!image_from_text(&was, plain, text, NULL) && !image_from_text(&now, &blind, text, NULL), "%s: no image",
+		   plain->name))
+		return;
+	CHECK(!divides(&was), "%s: plain code divides: %s", plain->name, text);
+	CHECK(divides(&now), "%s: blinded code does not divide: %s", plain->name, text);
+	image_free(&was);
+	image_free(&now);
+}
+
 int main(void)
 {
 	u32 v, i;
@@ -122,6 +158,8 @@ int main(void)
 		for (i = 0; i < ARRAY_SIZE(row); i++)
 			check_row(&plain, &row[i]);
 		check_lookup(&plain);
+		for (i = 0; plain.arch == &a64_arch && i < ARRAY_SIZE(division); i++)
+			check_division(&plain, division[i]);
 	}
 	return check_done();
 }
