@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a domain keeps of its program: the instructions as they were loaded, and where lines begin. */
+/* What a domain keeps of its program: the instructions as they were loaded, and its lines. */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "domain.h"
+#include "lines.h"
 
 /* An address in the values of a map becomes its offset in the heap. */
 static int value_address(struct bpf_verifier_env *env, u32 i, struct bpf_insn *insn)
@@ -60,21 +61,7 @@ static int copy_insns(struct moat_domain *d, struct bpf_verifier_env *env)
 	return err;
 }
 
-/* The kernel counts lines by instructions that it will have rewritten. */
-static int copy_lines(struct moat_domain *d, const struct bpf_prog_aux *aux)
-{
-	u32 i;
-
-	d->line_at = kvmalloc_array(aux->nr_linfo, sizeof(*d->line_at), GFP_KERNEL_ACCOUNT);
-	if (aux->nr_linfo && !d->line_at)
-		return -ENOMEM;
-	d->nr_line = aux->nr_linfo;
-	for (i = 0; i < d->nr_line; i++)
-		d->line_at[i] = min(aux->linfo[i].insn_off, d->len);
-	return 0;
-}
-
 int moat_copy_program(struct moat_domain *d, struct bpf_verifier_env *env)
 {
-	return copy_insns(d, env) ?: copy_lines(d, env->prog->aux);
+	return copy_insns(d, env) ?: moat_lines_copy(d, env->prog->aux);
 }

@@ -110,6 +110,7 @@ struct moat_audit;	/* gate.h */
 struct moat_site_gate;
 struct moat_view;	/* views.c */
 struct moat_job;	/* glue.h */
+struct moat_line;	/* lines.c */
 
 struct moat_domain {
 	bool classic;	/* its cage and slots are those of all classic programs (classic_run.c) */
@@ -125,8 +126,9 @@ struct moat_domain {
 	struct bpf_map **map;	/* held by the program, which is freed after the domain */
 	u32 nr_map;
 
-	u32 *line_at;		/* instruction of each source line, as loaded */
+	struct moat_line *line;	/* lines.c */
 	u32 nr_line;
+	struct btf *btf;	/* that has their text; NULL: there are none */
 
 	/* What the core made of it. */
 	struct moat_options opt;
@@ -169,7 +171,7 @@ struct moat_domain {
 struct moat_fault_info {
 	u8 kind;		/* enum moat_fault_kind */
 	u8 arg;			/* AUDIT: argument, from 1 */
-	u32 pc;			/* BPF instruction, as loaded */
+	u32 pc;			/* BPF instruction, as loaded; those that are never reached do not count */
 	u64 value;		/* the address, or the argument */
 	const char *why;	/* AUDIT */
 };
@@ -282,8 +284,6 @@ int moat_domain_placed(struct moat_domain *d, u8 *image);
 int moat_copy_program(struct moat_domain *d, struct bpf_verifier_env *env);
 /* What was at @image is given up, and never ran. */
 void moat_domain_displaced(struct moat_domain *d);
-/* Where the code of each source line begins. */
-void moat_domain_lines(const struct moat_domain *d, struct bpf_prog_aux *aux);
 
 /* mode.c: what the kernel is asked to do, and the list of domains that debugfs shows. */
 bool moat_maps_isolated(void);	/* new programs are isolated, so the maps made now are made for that */

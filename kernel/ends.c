@@ -12,6 +12,7 @@
 #include <net/net_namespace.h>
 #include "domain.h"
 #include "ends.h"
+#include "lines.h"
 
 /* Verdicts ------------------------------------------------------------------ */
 
@@ -107,21 +108,24 @@ static const char * const fault_text[MOAT_NR_FAULTS] = {
 };
 
 /* Programs run under locks that the console's users take, too: the scheduler's. */
-#define say_end(d, f, fmt, ...)	\
-	printk_deferred(KERN_WARNING pr_fmt("program '%s' ended at instruction %u: %s" fmt "\n"), (d)->name, (f)->pc,	\
-			fault_text[(f)->kind], ##__VA_ARGS__)
+#define say_end(d, f, line, fmt, ...)	\
+	printk_deferred(KERN_WARNING pr_fmt("program '%s' ended at instruction %u%s: %s" fmt "\n"), (d)->name, (f)->pc,	\
+			line, fault_text[(f)->kind], ##__VA_ARGS__)
 
 /* Once for each program at a limited rate; the number of faults is kept anyway. */
 static void report(struct moat_domain *d, const struct moat_fault_info *f)
 {
+	char line[MOAT_LINE_TEXT];
+
 	if (!__ratelimit(&d->limit))
 		return;
+	moat_line_text(d, f->pc, line, sizeof(line));
 	if (f->kind == MOAT_FAULT_AUDIT)
-		say_end(d, f, " %u: %s (0x%llx)", f->arg, f->why, f->value);
+		say_end(d, f, line, " %u: %s (0x%llx)", f->arg, f->why, f->value);
 	else if (f->kind == MOAT_FAULT_CAGE)
-		say_end(d, f, " at 0x%llx", f->value);
+		say_end(d, f, line, " at 0x%llx", f->value);
 	else
-		say_end(d, f, "");
+		say_end(d, f, line, "");
 }
 
 /* Ends ----------------------------------------------------------------------- */

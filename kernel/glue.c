@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include "domain.h"
 #include "glue.h"
+#include "lines.h"
 #include "programs.h"
 
 static struct moat_job *job_of(const struct bpf_prog *prog)
@@ -189,7 +190,7 @@ static void fill_line_info(struct moat_job *job)
 	if (!job->prog->aux->jited_linfo)
 		return;
 	if (job->domain)
-		moat_domain_lines(job->domain, job->prog->aux);
+		moat_lines_place(job->domain, job->prog->aux);
 	if (job->prog->aux->moat)
 		return;
 	/* Each entry is written where only slots that were read before lie: ends[i] lies below slot[i + 1]. */

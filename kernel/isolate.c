@@ -6,6 +6,7 @@
 #include "ends.h"
 #include "gate.h"
 #include "glue.h"
+#include "lines.h"
 #include "programs.h"
 
 int moat_refuse(struct bpf_verifier_env *env, int err, const char *fmt, ...)
@@ -159,7 +160,7 @@ static void free_domain(struct moat_domain *d)
 	free_percpu(d->runs);
 	kvfree(d->work);
 	kvfree(d->insn);
-	kvfree(d->line_at);
+	moat_lines_free(d);
 	kfree(d->map);
 	kfree_rcu(d, rcu);
 }
@@ -238,15 +239,6 @@ int moat_domain_placed(struct moat_domain *d, u8 *image)
 void moat_domain_displaced(struct moat_domain *d)
 {
 	WRITE_ONCE(d->image, NULL);
-}
-
-/* The first line is that of the stub, too: the kernel's tools look for a line where the program begins. */
-void moat_domain_lines(const struct moat_domain *d, struct bpf_prog_aux *aux)
-{
-	u32 i, n = min(aux->nr_linfo, d->nr_line);
-
-	for (i = 0; i < n; i++)
-		aux->jited_linfo[i] = d->image + (i ? d->jit.slot[d->line_at[i]].start : 0);
 }
 
 /* The kernel's hooks ------------------------------------------------------ */

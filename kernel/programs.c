@@ -60,9 +60,12 @@ static const char *mode_of(const struct bpf_prog *prog)
 void bpf_moat_show(struct seq_file *s, const struct bpf_prog *prog)
 {
 	const char *why = xa_load(&reasons, (unsigned long)prog->aux);
+	const struct moat_domain *d = prog->aux->moat;
 
 	seq_printf(s, "moat_mode:\t%s\n", mode_of(prog));
-	if (prog->aux->moat && prog->aux->moat->nr_probe)
+	if (d)
+		seq_printf(s, "moat_faults:\t%lld\n", (long long)atomic64_read(&d->faults));
+	if (d && d->nr_probe)
 		seq_puts(s, "moat_reads:\tmemory of the kernel\n");
 	if (why)
 		seq_printf(s, "moat_why:\t%s\n", why);

@@ -18,20 +18,24 @@ struct {
 	__type(value, __u32);
 } next SEC(".maps");
 
-__u64 counted, sum, wild, inner_runs, inside, most;
+__u64 counted, sum, wild, inner_runs, inside, most, line;
+
+/* Says before where that is. */
+#define HERE(what)	({ *(volatile __u64 *)&line = __LINE__; (what); })
+#define LOOK(at)	HERE(*(volatile __u64 *)(at))
 
 SEC("tc")
 int astray(struct __sk_buff *skb)
 {
 	counted++;
 	if (wild)
-		sum += *(volatile __u64 *)wild;
+		sum += LOOK(wild);
 	return TC_ACT_OK;
 }
 
 static __noinline __u64 look(__u64 at)
 {
-	return *(volatile __u64 *)at;
+	return LOOK(at);
 }
 
 SEC("tc")
@@ -94,7 +98,7 @@ int astray_by_helper(struct __sk_buff *skb)
 {
 	counted++;
 	if (wild)
-		bpf_skb_load_bytes(skb, 0, (void *)wild, 8);
+		HERE(bpf_skb_load_bytes(skb, 0, (void *)wild, 8));
 	return TC_ACT_OK;
 }
 

@@ -84,8 +84,8 @@ void isolate_domain(const char *name, unsigned long long *faults, unsigned long 
 		fclose(f);
 }
 
-/* Lines of the kernel's log about the program @name. */
-static u32 count_messages(const char *name)
+/* Lines of the kernel's log about the program @name that have @text, too. */
+static u32 count_messages(const char *name, const char *text)
 {
 	FILE *f = popen("dmesg", "r");
 	char line[512], quoted[32];
@@ -93,9 +93,25 @@ static u32 count_messages(const char *name)
 
 	snprintf(quoted, sizeof(quoted), "'%.15s'", name);
 	while (f && fgets(line, sizeof(line), f))
-		n += strstr(line, "moat: program ") && strstr(line, quoted);
+		n += strstr(line, "moat: program ") && strstr(line, quoted) && strstr(line, text);
 	if (f)
 		pclose(f);
+	return n;
+}
+
+/* What fdinfo says of a program's faults; ~0: nothing. */
+static unsigned long long faults_of(int prog)
+{
+	unsigned long long n = ~0ull;
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", prog);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "moat_faults:\t%llu", &n);
+	if (f)
+		fclose(f);
 	return n;
 }
 
@@ -105,7 +121,8 @@ static void go_astray(const char *mode, const char *const *names, u32 faultless)
 	struct bpf_object *obj = isolate_load("astray", mode, names, NULL);
 	const char *culprit = names[1] ? names[1] : names[0];
 	unsigned long long faults, refused;
-	u32 i, zero = 0, messages = count_messages(culprit);
+	u32 i, zero = 0, messages = count_messages(culprit, ""), placed;
+	char place[64];
 	int prog;
 
 	if (!obj)
@@ -130,8 +147,12 @@ static void go_astray(const char *mode, const char *const *names, u32 faultless)
 	      (unsigned long long)isolate_get(obj, "counted"));
 	isolate_domain(culprit, &faults, &refused);
 	CHECK(faults == FAULTS && refused == 0, "%s: %llu faults, %llu without a slot", culprit, faults, refused);
-	messages = count_messages(culprit) - messages;
-	CHECK(messages == 1, "%s: %u messages", culprit, messages);
+	CHECK(faults_of(object_prog(obj, culprit)) == FAULTS, "%s: %llu faults in fdinfo", culprit,
+	      faults_of(object_prog(obj, culprit)));
+	snprintf(place, sizeof(place), " (astray.bpf.c:%llu): ", (unsigned long long)isolate_get(obj, "line"));
+	placed = count_messages(culprit, place);
+	messages = count_messages(culprit, "") - messages;
+	CHECK(messages == 1 && placed, "%s: %u messages, %u of them with%s", culprit, messages, placed, place);
 	isolate_set(obj, "wild", 0);
 	CHECK(run_once(prog) == faultless, "%s does not run any more after faults: %u", names[0], run_once(prog));
 	bpf_object__close(obj);
