@@ -101,7 +101,9 @@ boot() {
 		dead=$(comm -13 <(sort "$logs/$boot.ended") <(sort "$logs/$boot.begun") | head -n 1)
 		if [ -n "$dead" ] && [ -z "$again" ] && stale_breakpoint "$logs/$boot.console"; then
 			again=$dead threads=single
-			echo "AGAIN $boot/$dead: it ran a breakpoint that was gone, see stale_breakpoint in kernel/vm/check.sh; CPUs take turns now"
+			skipped=$((skipped + 1))
+			echo "SKIP $boot/$dead: with CPUs at once: the machine ran a breakpoint that was gone, see stale_breakpoint in" \
+				"kernel/vm/check.sh; they take turns now"
 			sed -i "/^$dead\$/d" "$logs/$boot.begun"
 		else
 			post_mortem "$boot" "$dead"
@@ -115,13 +117,14 @@ boot() {
 	echo "$passed $failed $skipped" >"$logs/$boot.counts"
 }
 
-# stale_breakpoint CONSOLE: did the machine die of a breakpoint in a program that no patching of code had there any more?
+# stale_breakpoint CONSOLE: did the machine die of a breakpoint that no patching of code had there any more?
 # QEMU before 8.1 translates code without a lock against those who write it at the same time, so that its translation can be of what was
-# there before, and on an idle host stress, which rewires tail calls all the time, meets that: 4 of 12 machines, and none of 6 with
-# QEMU 10.0 of bookworm-backports, on the same image.  Such a suite and those behind it get a machine whose CPUs take turns in one
-# thread of the emulator, where that cannot be; a second time is a failure.
+# there before, and on an idle host stress, which rewires tail calls and trace points all the time, meets that: 4 of 12 machines in a
+# program, one in the kernel's own syscall_trace_enter(), and none of 6 with QEMU 10.0 of bookworm-backports, on the same image.  Such a
+# suite and those behind it get a machine whose CPUs take turns in one thread of the emulator, where that cannot be; it counts as
+# skipped once, and a second time is a failure.
 stale_breakpoint() {
-	grep -qa 'int3: 0000 \[#1\]' "$1" && grep -qaE 'RIP: 0010:bpf_prog_[0-9a-f]+_' "$1"
+	grep -qa 'int3: 0000 \[#1\]' "$1"
 }
 
 # post_mortem BOOT SUITE: what is known of a machine that died in SUITE, or before all of them.
