@@ -181,10 +181,14 @@ static int fill_domain(struct moat_domain *d, struct bpf_verifier_env *env)
 /* What the core cannot do, but the kernel's own JIT can; what else it refuses a verifier should not have let through. */
 static int check_form(struct bpf_verifier_env *env)
 {
+	const struct bpf_insn *insn = env->prog->insnsi;
 	u32 i;
 
 	if (!env->prog->jit_requested)
 		return moat_refuse(env, -EOPNOTSUPP, "the JIT is off: net.core.bpf_jit_enable");
+	for (i = 0; i < env->prog->len; i++)
+		if (insn[i].code == (BPF_JMP | BPF_CALL) && insn[i].src_reg == BPF_PSEUDO_KFUNC_CALL)
+			return moat_refuse(env, -EOPNOTSUPP, "insn %u: calls of kernel functions have no isolated form", i);
 	for (i = 1; i < env->subprog_cnt; i++)
 		if (env->subprog_info[i].has_tail_call)
 			return moat_refuse(env, -EOPNOTSUPP, "insn %u: tail calls from functions have no isolated form",

@@ -42,6 +42,27 @@ static void refuse(const char *mode, const char *what, enum bpf_prog_type type, 
 	sys_write("net/core/bpf_moat", "none");
 }
 
+/* The same for a program in an object. */
+static void refuse_kfuncs(const char *mode)
+{
+	static const char *const names[] = { "kfuncs", NULL };
+	struct bpf_object *obj;
+	char why[256] = "";
+
+	obj = isolate_load("kfunc", "none", names, why);
+	if (!obj) {
+		SKIP("kernel functions", why);
+		return;
+	}
+	bpf_object__close(obj);
+	obj = isolate_load("kfunc", mode, names, why);
+	CHECK(!obj && strstr(why, "moat: insn ") && strstr(why, "kernel functions"), "kernel functions in mode %s: %s", mode, why);
+	bpf_object__close(obj);
+	sys_write("net/core/bpf_moat_permissive", "1");
+	bpf_object__close(isolate_load("kfunc", mode, names, NULL));
+	sys_write("net/core/bpf_moat_permissive", "0");
+}
+
 void isolate_refusals(const char *mode)
 {
 	int ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "moat_test", 0, 0, 4096, NULL);
@@ -59,6 +80,7 @@ void isolate_refusals(const char *mode)
 	refuse(mode, "a long record of a ring buffer", BPF_PROG_TYPE_SOCKET_FILTER, record, ARRAY_SIZE(record));
 	refuse(mode, "the address of a task", BPF_PROG_TYPE_KPROBE, task, ARRAY_SIZE(task));
 	close(ring);
+	refuse_kfuncs(mode);
 	obj = isolate_load("isolate", mode, between, why);
 	CHECK(!obj && strstr(why, "moat: insn "), "a tail call from a function in mode %s: %s", mode, why);
 	bpf_object__close(obj);
