@@ -6,7 +6,11 @@
  * numbers are callbacks knows the host.  Where the kernel holds something while
  * it calls back, a run that ends in there comes back to the kernel first.
  */
+#include <linux/preempt.h>
 #include "gate.h"
+
+/* In an NMI, one in the other. */
+#define NMI_CALLBACKS	3
 
 const struct moat_callback *moat_callback_at(const struct moat_domain *d, u64 handle)
 {
@@ -25,8 +29,8 @@ static const struct moat_callback *begin(struct moat_call *c)
 
 	if (!callback)
 		moat_gate_miss(c, 1, "not a callback of this program");
-	/* A handle is a plain number: a callback can name itself, and the kernel's stack would end. */
-	if (c->run->callbacks == MOAT_MAX_FRAMES)
+	/* A handle is a plain number: a callback can name itself, and the kernel's stack would end; an NMI's is a short one. */
+	if (c->run->callbacks == (in_nmi() ? NMI_CALLBACKS : MOAT_MAX_FRAMES))
 		moat_gate_miss(c, 1, "a callback in a callback in a callback, too often");
 	c->run->callbacks++;
 	return callback;

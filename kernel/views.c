@@ -20,13 +20,14 @@
  *
  * Arguments of raw tracepoints, and registers, are kernel addresses for the
  * most part.  Tracing programs are loaded by those who may read kernel memory
- * and hand them to bpf_probe_read_kernel(): they are allowed to see them, for now.
+ * and hand them to bpf_probe_read_kernel(): they are allowed to see them.
  */
 static const struct view_type {
 	bool known;
 	u8 packet;		/* enum moat_packet_kind */
 	u16 flat, flat_end;	/* flat_end 0: the kernel converts it */
 	bool arguments;		/* of a function, as many as it has */
+	bool varies;		/* in length, with the tracepoint */
 } types[] = {
 	/* No user's program has it: that of seccomp, and no context at all. */
 	[BPF_PROG_TYPE_UNSPEC]		= { true, .flat_end = sizeof(struct seccomp_data) },
@@ -52,10 +53,10 @@ static const struct view_type {
 	[BPF_PROG_TYPE_FLOW_DISSECTOR]	= { true, MOAT_WINDOW_FLOW },
 	[BPF_PROG_TYPE_CGROUP_DEVICE]	= { true, .flat_end = sizeof(struct bpf_cgroup_dev_ctx) },
 	/* The first word is where the kernel keeps its pointer to the registers. */
-	[BPF_PROG_TYPE_TRACEPOINT]	= { true, .flat = sizeof(void *), .flat_end = ALL_OF_SLOT },
-	[BPF_PROG_TYPE_RAW_TRACEPOINT]	= { true, .flat_end = MAX_BPF_FUNC_ARGS * sizeof(u64) },
+	[BPF_PROG_TYPE_TRACEPOINT]	= { true, .flat = sizeof(void *), .flat_end = ALL_OF_SLOT, .varies = true },
+	[BPF_PROG_TYPE_RAW_TRACEPOINT]	= { true, .flat_end = MAX_BPF_FUNC_ARGS * sizeof(u64), .varies = true },
 	[BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE] = { true, MOAT_WINDOW_TRACEPOINT,
-						    .flat_end = MAX_BPF_FUNC_ARGS * sizeof(u64) },
+						    .flat_end = MAX_BPF_FUNC_ARGS * sizeof(u64), .varies = true },
 	[BPF_PROG_TYPE_TRACING]		= { true, .flat_end = ALL_OF_SLOT, .arguments = true },
 	[BPF_PROG_TYPE_LSM]		= { true, .flat_end = ALL_OF_SLOT, .arguments = true },
 	[BPF_PROG_TYPE_KPROBE]		= { true, .flat_end = sizeof(struct pt_regs) },
@@ -170,11 +171,16 @@ void moat_view_free(struct moat_domain *d)
 	d->view = NULL;
 }
 
-/* How long the one's context is was compared when it was attached; the other's was compared with nothing. */
+/*
+ * How long the one's context is was compared when it was attached or run; the other's was compared with nothing.  Contexts of
+ * tracepoints are as long as their arguments.
+ */
 bool moat_view_follows(const struct moat_domain *from, const struct moat_domain *to)
 {
 	if (types[to->type].arguments)
 		return to->view->flat_end <= from->view->arguments;
+	if (types[to->type].varies && to->view->flat_end > from->view->flat_end)
+		return false;
 	if (to->view->packet == MOAT_WINDOW_TRACEPOINT)
 		return from->view->packet == MOAT_WINDOW_TRACEPOINT && to->view->packet_bytes <= from->view->packet_bytes;
 	return true;
