@@ -5,6 +5,7 @@
  * What a site needs is known when its gate is made (gate.c), so that a call
  * does no more than that: many take only what the host supplies anyway.
  */
+#include <linux/err.h>
 #include "gate.h"
 
 /* What the program gets to see.  An address in the heap is what was asked for; nothing else may get out as one. */
@@ -27,19 +28,22 @@ static noinline u64 map_or_value(struct moat_call *c, u64 ret)
 	return result(c, ret);
 }
 
-static u64 finish(struct moat_call *c)
+u64 moat_gate_forward(struct moat_call *c)
 {
 	const struct moat_site_gate *g = c->gate;
 	u64 ret;
 
-	if (g->proto->own)
-		return g->proto->own(c);
 	if (g->flushes)
 		moat_view_before_call(c->run);
 	ret = g->fn(c->out[0], c->out[1], c->out[2], c->out[3], c->out[4]);
 	if (g->refills)
 		moat_view_after_call(c->run, g->proto->moves);
 	return g->may_return_map ? map_or_value(c, ret) : result(c, ret);
+}
+
+static u64 finish(struct moat_call *c)
+{
+	return c->gate->proto->own ? c->gate->proto->own(c) : moat_gate_forward(c);
 }
 
 static noinline u64 finish_with_copies(struct moat_call *c)
@@ -77,6 +81,32 @@ static noinline u64 call_formed(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct m
 			moat_gate_miss(&c, g->check[i].arg, MOAT_NUMBER_MISSES);
 	return result(&c, g->fn(moat_call_form(&c, 0), moat_call_form(&c, 1), moat_call_form(&c, 2),
 				moat_call_form(&c, 3), moat_call_form(&c, 4)));
+}
+
+/* Those who asked take what is above 0 for success, and use what was not made. */
+u64 moat_gate_set_retval(struct moat_call *c)
+{
+	int value = c->out[0];
+
+	if (value > 0 || value < -MAX_ERRNO)
+		moat_gate_miss(c, 0, "neither 0 nor an error");
+	return moat_gate_forward(c);
+}
+
+/* The kernel reads the number of a device there that it has written before. */
+u64 moat_gate_fib_lookup(struct moat_call *c)
+{
+	struct bpf_fib_lookup params, *theirs = (void *)c->out[1];
+	u64 ret;
+
+	/* Then it only says so. */
+	if (c->out[2] < sizeof(params))
+		return moat_gate_forward(c);
+	params = *theirs;
+	c->out[1] = (unsigned long)&params;
+	ret = moat_gate_forward(c);
+	*theirs = params;
+	return ret;
 }
 
 u64 moat_gate_call(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, struct moat_frame *f, u64 site)

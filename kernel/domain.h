@@ -123,7 +123,7 @@ struct moat_domain {
 	/* The program as it was loaded; maps are handles (1 + index in @map), values of maps are offsets. */
 	struct bpf_insn *insn;
 	u32 len;
-	struct bpf_map **map;	/* held by the program, which is freed after the domain */
+	struct bpf_map **map;	/* held: a load that fails lets go of them before the domain is freed */
 	u32 nr_map;
 
 	struct moat_line *line;	/* lines.c */
@@ -159,6 +159,8 @@ struct moat_domain {
 	struct list_head list;		/* mode.c: of all domains */
 	struct rcu_head rcu;		/* who looks for another one may still be here */
 	u64 verdict;			/* of runs that come to none of their own */
+	bool judged;			/* what its runs return is looked at: 0, an error, or */
+	s32 most;			/* up to that */
 	bool disabled;			/* by a fault, if that is the policy (ends.c); for good */
 	struct irq_work closing;	/* ends.c: of its slots */
 	struct delayed_work close;

@@ -2,12 +2,15 @@
 /* Runs that come to no result of their own: what they return, who is told, what becomes of the program; fuel. */
 #define pr_fmt(fmt) "moat: " fmt
 
+#include <linux/btf.h>
 #include <linux/capability.h>
+#include <linux/err.h>
 #include <linux/init.h>
 #include <linux/pkt_cls.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
 #include <linux/sysctl.h>
 #include <net/net_namespace.h>
 #include "domain.h"
@@ -40,6 +43,31 @@ static u64 safe_verdict(enum bpf_prog_type type, enum bpf_attach_type attach)
 	if (type == BPF_PROG_TYPE_TRACING && attach == BPF_MODIFY_RETURN)
 		return -EPERM;
 	return type < ARRAY_SIZE(verdict) ? (s64)verdict[type] : 0;
+}
+
+/* Hooks of LSM that answer yes or no; what answers with a length the kernel lets no program have. */
+static bool is_question(const char *hook)
+{
+	return !strcmp(hook, "audit_rule_known") || !strcmp(hook, "xfrm_state_pol_flow_match");
+}
+
+/*
+ * LSM programs return what they like, as far as the verifier goes.  Callers take it for 0 or an error: of a hook that
+ * goes with an allocation 1 is a pointer then.  NULL: not a hook, or one that returns nothing.
+ */
+static const char *judged_hook(const struct bpf_prog *prog)
+{
+	const struct btf_type *proto = prog->aux->attach_func_proto;
+	const char *name = prog->aux->attach_func_name;
+
+	if (!proto || !proto->type || !name)
+		return NULL;
+	if (prog->type == BPF_PROG_TYPE_LSM && prog->expected_attach_type == BPF_LSM_MAC)
+		return name + str_has_prefix(name, "bpf_lsm_");
+	if (prog->type == BPF_PROG_TYPE_TRACING && prog->expected_attach_type == BPF_MODIFY_RETURN &&
+	    str_has_prefix(name, "security_"))
+		return name + str_has_prefix(name, "security_");
+	return NULL;
 }
 
 /* Policy -------------------------------------------------------------------- */
@@ -75,8 +103,12 @@ static void start_closing(struct irq_work *work)
 	schedule_delayed_work(&container_of(work, struct moat_domain, closing)->close, 1);
 }
 
-void moat_ends_init(struct moat_domain *d)
+void moat_ends_init(struct moat_domain *d, const struct bpf_prog *prog)
 {
+	const char *hook = judged_hook(prog);
+
+	d->judged = hook;
+	d->most = hook && is_question(hook);
 	d->verdict = safe_verdict(d->type, d->attach);
 	init_irq_work(&d->closing, start_closing);
 	INIT_DELAYED_WORK(&d->close, close_slots);
@@ -107,6 +139,8 @@ static const char * const fault_text[MOAT_NR_FAULTS] = {
 	[MOAT_FAULT_TRAP] = "a check in its code failed",
 };
 
+#define NO_ARGUMENT	0	/* AUDIT: of what it returned */
+
 /* Programs run under locks that the console's users take, too: the scheduler's. */
 #define say_end(d, f, line, fmt, ...)	\
 	printk_deferred(KERN_WARNING pr_fmt("program '%s' ended at instruction %u%s: %s" fmt "\n"), (d)->name, (f)->pc,	\
@@ -119,6 +153,10 @@ static void report(struct moat_domain *d, const struct moat_fault_info *f)
 
 	if (!__ratelimit(&d->limit))
 		return;
+	if (f->kind == MOAT_FAULT_AUDIT && f->arg == NO_ARGUMENT) {
+		printk_deferred(KERN_WARNING pr_fmt("program '%s' returned %d: %s\n"), d->name, (s32)f->value, f->why);
+		return;
+	}
 	moat_line_text(d, f->pc, line, sizeof(line));
 	if (f->kind == MOAT_FAULT_AUDIT)
 		say_end(d, f, line, " %u: %s (0x%llx)", f->arg, f->why, f->value);
@@ -130,16 +168,28 @@ static void report(struct moat_domain *d, const struct moat_fault_info *f)
 
 /* Ends ----------------------------------------------------------------------- */
 
-u64 moat_run_failed(struct moat_run *run)
+static u64 fail(struct moat_domain *d, const struct moat_fault_info *f)
 {
-	struct moat_domain *d = run->domain;
-
 	atomic64_inc(&d->faults);
 	atomic64_inc(&totals.faults);
-	report(d, &run->fault);
+	report(d, f);
 	if (READ_ONCE(on_fault) == DISABLE_PROGRAM)
 		disable(d);
 	return d->verdict;
+}
+
+u64 moat_run_failed(struct moat_run *run)
+{
+	return fail(run->domain, &run->fault);
+}
+
+u64 moat_run_judge(struct moat_domain *d, u64 r0)
+{
+	struct moat_fault_info f = {
+		.kind = MOAT_FAULT_AUDIT, .arg = NO_ARGUMENT, .value = r0, .why = "not what its hook may return",
+	};
+
+	return (s32)r0 <= d->most && (s32)r0 >= -MAX_ERRNO ? r0 : fail(d, &f);
 }
 
 void moat_run_slotless(struct moat_domain *d)

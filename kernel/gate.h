@@ -199,6 +199,11 @@ u64 moat_gate_each(struct moat_call *c);
 u64 moat_gate_reserve(struct moat_call *c);	/* issued.c: records of ring buffers */
 u64 moat_gate_release(struct moat_call *c);	/* submit or discard; argument 1 is the struct moat_issued */
 
+/* The helper itself, between what its view needs; for forms that are more than that. */
+u64 moat_gate_forward(struct moat_call *c);	/* call.c */
+u64 moat_gate_set_retval(struct moat_call *c);
+u64 moat_gate_fib_lookup(struct moat_call *c);
+
 /* sockets.c */
 u64 moat_gate_fullsock(struct moat_call *c);
 u64 moat_gate_netns_cookie(struct moat_call *c);

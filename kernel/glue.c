@@ -330,6 +330,9 @@ void bpf_moat_release(struct bpf_prog *prog)
 	struct moat_job *job = job_of(prog);
 
 	moat_forget_stock(prog->aux);
+	/* Of a whole program bpf_moat_free() came before: this is a function of one that comes to nothing. */
+	if (prog->aux->moat)
+		moat_domain_displaced(prog->aux->moat);
 	if (!job)
 		return;
 	job->prog = prog;

@@ -39,7 +39,8 @@ static int take_maps(struct moat_domain *d, struct bpf_verifier_env *env)
 	d->map = kmemdup(env->used_maps, env->used_map_cnt * sizeof(*d->map), GFP_KERNEL_ACCOUNT);
 	if (env->used_map_cnt && !d->map)
 		return -ENOMEM;
-	d->nr_map = env->used_map_cnt;
+	for (d->nr_map = 0; d->nr_map < env->used_map_cnt; d->nr_map++)
+		bpf_map_inc(d->map[d->nr_map]);
 	for (i = 0; !err && i < d->nr_map; i++) {
 		struct bpf_map *map = d->map[i];
 
@@ -103,10 +104,22 @@ static bool tells_fuel(const struct moat_domain *d)
 	return meters && calls;
 }
 
+static int refuse_kfuncs(const struct moat_domain *d, struct bpf_verifier_env *env)
+{
+	u32 i;
+
+	for (i = 0; i < d->len; i++)
+		if (d->insn[i].code == (BPF_JMP | BPF_CALL) && d->insn[i].src_reg == BPF_PSEUDO_KFUNC_CALL)
+			return moat_refuse(env, -EOPNOTSUPP, "insn %u: calls of kernel functions have no isolated form", i);
+	return 0;
+}
+
 static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 {
-	int err;
+	int err = refuse_kfuncs(d, env);
 
+	if (err)
+		return err;
 	d->kernel.run = (unsigned long)(d->classic ? moat_classic_run : moat_domain_run);
 	d->kernel.domain = (unsigned long)d;
 	d->opt.mode = MOAT_MODE_BASEREG;
@@ -129,7 +142,7 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 		return err;
 	if (d->view_enters)
 		d->kernel.enter = (unsigned long)moat_view_enter;
-	if (d->view_leaves || d->staging_bytes || moat_proto_of(d, BPF_FUNC_tail_call) || tells_fuel(d))
+	if (d->judged || d->view_leaves || d->staging_bytes || moat_proto_of(d, BPF_FUNC_tail_call) || tells_fuel(d))
 		d->kernel.leave = (unsigned long)moat_run_leave;
 	d->work = kvzalloc(moat_work_bytes(d->len), GFP_KERNEL_ACCOUNT);
 	if (!d->work)
@@ -141,6 +154,13 @@ static int plan(struct moat_domain *d, struct bpf_verifier_env *env)
 	if (!err && d->jit.uses_fuel && d->jit.calls && WARN_ON_ONCE(!d->kernel.leave))
 		return -EFAULT;
 	return err;
+}
+
+static void put_maps(struct moat_domain *d)
+{
+	while (d->nr_map)
+		bpf_map_put(d->map[--d->nr_map]);
+	kfree(d->map);
 }
 
 static void free_domain(struct moat_domain *d)
@@ -161,7 +181,7 @@ static void free_domain(struct moat_domain *d)
 	kvfree(d->work);
 	kvfree(d->insn);
 	moat_lines_free(d);
-	kfree(d->map);
+	put_maps(d);
 	kfree_rcu(d, rcu);
 }
 
@@ -181,14 +201,10 @@ static int fill_domain(struct moat_domain *d, struct bpf_verifier_env *env)
 /* What the core cannot do, but the kernel's own JIT can; what else it refuses a verifier should not have let through. */
 static int check_form(struct bpf_verifier_env *env)
 {
-	const struct bpf_insn *insn = env->prog->insnsi;
 	u32 i;
 
 	if (!env->prog->jit_requested)
 		return moat_refuse(env, -EOPNOTSUPP, "the JIT is off: net.core.bpf_jit_enable");
-	for (i = 0; i < env->prog->len; i++)
-		if (insn[i].code == (BPF_JMP | BPF_CALL) && insn[i].src_reg == BPF_PSEUDO_KFUNC_CALL)
-			return moat_refuse(env, -EOPNOTSUPP, "insn %u: calls of kernel functions have no isolated form", i);
 	for (i = 1; i < env->subprog_cnt; i++)
 		if (env->subprog_info[i].has_tail_call)
 			return moat_refuse(env, -EOPNOTSUPP, "insn %u: tail calls from functions have no isolated form",
@@ -211,7 +227,7 @@ struct moat_domain *moat_domain_make(struct bpf_verifier_env *env, bool classic)
 	d->type = prog->type;
 	d->sleepable = prog->aux->sleepable;
 	d->attach = prog->expected_attach_type;
-	moat_ends_init(d);
+	moat_ends_init(d, prog);
 	d->aux = prog->aux;
 	strscpy(d->name, prog->aux->name, sizeof(d->name));
 	memcpy(d->tag, prog->tag, sizeof(d->tag));
@@ -280,8 +296,12 @@ void bpf_moat_share(struct bpf_prog_aux *func, const struct bpf_prog_aux *main)
 
 void bpf_moat_free(struct bpf_prog_aux *aux)
 {
+	u32 i;
+
 	moat_forget_reason(aux);
 	if (aux->moat)
 		free_domain(aux->moat);
 	aux->moat = NULL;
+	for (i = 0; i < aux->func_cnt; i++)
+		aux->func[i]->aux->moat = NULL;
 }

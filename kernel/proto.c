@@ -22,6 +22,8 @@ static const struct own_form {
 	{ BPF_FUNC_for_each_map_elem,	moat_gate_each },
 	{ BPF_FUNC_sk_fullsock,		moat_gate_fullsock },
 	{ BPF_FUNC_get_netns_cookie,	moat_gate_netns_cookie },
+	{ BPF_FUNC_set_retval,		moat_gate_set_retval },
+	{ BPF_FUNC_fib_lookup,		moat_gate_fib_lookup },
 	{ BPF_FUNC_ringbuf_reserve,	moat_gate_reserve },
 	{ BPF_FUNC_ringbuf_submit,	moat_gate_release },
 	{ BPF_FUNC_ringbuf_discard,	moat_gate_release },

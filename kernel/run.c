@@ -115,6 +115,8 @@ static u64 run_chain(void *ctx, struct moat_domain *d, struct chain rest)
 			e = moat_view_enter(run);
 		if (e.run)
 			e.r0 = enter(run);
+		if (d->judged)
+			e.r0 = moat_run_judge(d, e.r0);
 		rest = rest_of(run);
 		e.r0 = end(run, e.run, e.r0);
 		if (!rest.next)
@@ -132,7 +134,7 @@ u64 moat_domain_run(void *ctx, struct moat_domain *d)
 u64 moat_run_leave(u64 r0, struct moat_run *run)
 {
 	clean(run, true);
-	return r0;
+	return run->domain->judged ? moat_run_judge(run->domain, r0) : r0;
 }
 
 u64 moat_run_ended(struct moat_run *run)

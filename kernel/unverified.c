@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "glue.h"
+#include "programs.h"
 #include "unverified.h"
 
 struct bpf_verifier_env *moat_unverified_env(u32 len)
@@ -35,8 +36,10 @@ void moat_unverified_free(struct bpf_verifier_env *env)
 {
 	if (!env)
 		return;
-	if (env->prog)
+	if (env->prog) {
+		moat_forget_reason(env->prog->aux);
 		__bpf_prog_free(env->prog);
+	}
 	kvfree(env->insn_aux_data);
 	kvfree(env);
 }

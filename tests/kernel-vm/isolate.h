@@ -14,6 +14,8 @@
 struct bpf_object *isolate_load(const char *object, const char *mode, const char *const *names, char why[256]);
 
 /* Its globals in .bss, by their names. */
+/* Where @variable is in .bss, which is mapped. */
+void *isolate_variable(struct bpf_object *obj, const char *variable);
 u64 isolate_get(struct bpf_object *obj, const char *variable);
 void isolate_set(struct bpf_object *obj, const char *variable, u64 value);
 

@@ -54,7 +54,7 @@ struct bpf_object *isolate_load(const char *object, const char *mode, const char
 }
 
 /* Where @variable is in .bss, which is mapped. */
-static u64 *variable_at(struct bpf_object *obj, const char *variable)
+void *isolate_variable(struct bpf_object *obj, const char *variable)
 {
 	struct btf *btf = bpf_object__btf(obj);
 	const struct btf_type *bss = btf__type_by_id(btf, (u32)btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC));
@@ -65,16 +65,16 @@ static u64 *variable_at(struct bpf_object *obj, const char *variable)
 
 	for (i = 0; i < btf_vlen(bss); i++)
 		if (!strcmp(btf__name_by_offset(btf, btf__type_by_id(btf, v[i].type)->name_off), variable))
-			return (u64 *)(void *)(mem + v[i].offset);
+			return mem + v[i].offset;
 	abort();
 }
 
 u64 isolate_get(struct bpf_object *obj, const char *variable)
 {
-	return *(volatile u64 *)variable_at(obj, variable);
+	return *(volatile u64 *)isolate_variable(obj, variable);
 }
 
 void isolate_set(struct bpf_object *obj, const char *variable, u64 value)
 {
-	*(volatile u64 *)variable_at(obj, variable) = value;
+	*(volatile u64 *)isolate_variable(obj, variable) = value;
 }

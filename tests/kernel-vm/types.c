@@ -316,6 +316,11 @@ int main(int argc, char **argv)
 	refuse_all(mode);
 	types_behind("none");
 	types_behind(mode);
+	types_results("none", group);
+	types_results(mode, group);
+	/* Afterwards there is no debugfs: /sys is that of another namespace. */
+	types_routes("none");
+	types_routes(mode);
 	leave_group(group);
 	sys_write("net/core/bpf_moat", was);
 	return check_done();

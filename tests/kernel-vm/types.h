@@ -71,6 +71,9 @@ extern struct type_test types_cgroup[], types_sock[], types_trace[];
 
 /* Looks behind the arguments of a function, in @mode. */
 void types_behind(const char *mode);
+/* What programs return, or say that they do, and a context that is shorter than the next one looks. */
+void types_results(const char *mode, int group);
+void types_routes(const char *mode);
 #endif
 
 #endif
