@@ -154,11 +154,21 @@ static void read_messages(char *why, size_t size)
 	}
 }
 
+bool attempt_again(struct attempt *a)
+{
+	u32 result = 0;
+	int err = run_once(a, &result);
+
+	a->end = err ? ATTACK_ERROR : result == 1 ? ATTACK_RETURNED : ATTACK_FAULT;
+	read_messages(a->why, sizeof(a->why));
+	if (err)
+		snprintf(a->why, sizeof(a->why), "it does not run: %s", strerror(-err));
+	return a->end == ATTACK_RETURNED;
+}
+
 bool attempt_run(struct attempt *a)
 {
 	struct perf_buffer *events = perf_buffer__new(a->events, 8, on_sample, NULL, a, NULL);
-	u32 result = 0;
-	int err;
 
 	put(MOV_K(0, 1), EXIT);
 	a->sample_bytes = 0;
@@ -166,15 +176,10 @@ bool attempt_run(struct attempt *a)
 	a->why[0] = 0;
 	a->prog = a->user ? sys_load_unprivileged(a->type, attack_text.insn, attack_text.len) :
 			    sys_load_logged(a->type, attack_text.insn, attack_text.len);
-	if (a->prog < 0) {
+	if (a->prog < 0)
 		keep_refusal(a, a->prog);
-	} else {
-		err = run_once(a, &result);
-		a->end = err ? ATTACK_ERROR : result == 1 ? ATTACK_RETURNED : ATTACK_FAULT;
-		read_messages(a->why, sizeof(a->why));
-		if (err)
-			snprintf(a->why, sizeof(a->why), "it does not run: %s", strerror(-err));
-	}
+	else
+		attempt_again(a);
 	if (events)
 		perf_buffer__consume(events);
 	perf_buffer__free(events);

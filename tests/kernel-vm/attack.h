@@ -22,7 +22,12 @@ u64 prey(const char *name);
 /* Let the verifier believe everything, or nothing; false: this kernel's cannot be told. */
 bool fool(bool on);
 
-enum attack_end { ATTACK_REFUSED, ATTACK_FAULT, ATTACK_RETURNED, ATTACK_ERROR };
+enum attack_end {
+	ATTACK_REFUSED,		/* it is not loaded */
+	ATTACK_FAULT,		/* its run is ended, and that is reported */
+	ATTACK_RETURNED,	/* it runs to its end */
+	ATTACK_ERROR,		/* it could not be tried */
+};
 
 struct attempt {
 	bool user;			/* without privileges */
@@ -51,6 +56,8 @@ extern struct raw_program attack_text;
 bool attempt_open(struct attempt *a);
 /* The program's end; load it, run it once on attack_packet, and see what came of it.  True: it ran to its end. */
 bool attempt_run(struct attempt *a);
+/* Run what attempt_run() has loaded once more. */
+bool attempt_again(struct attempt *a);
 void attempt_close(struct attempt *a);
 
 extern const u8 attack_packet[PACKET_BYTES];
@@ -85,7 +92,11 @@ struct attack {
 	enum bpf_prog_type type;
 	bool user;			/* a user without privileges may load such programs, too */
 	bool (*works)(struct attempt *a);
+	enum attack_end isolated;	/* how it ends in an isolated program */
+	const char *says;		/* and what Moat says then; ATTACK_RETURNED: why it need say nothing */
 };
+
+#define ATTACK_ASTRAY	"access outside its memory"	/* what the kernel says of an access that the cage stopped */
 
 /* Ends with a name that is NULL. */
 extern const struct attack attacks_on_memory[], attacks_on_stack[], attacks_on_calls[], attacks_on_maps[];

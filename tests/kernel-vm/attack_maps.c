@@ -72,14 +72,11 @@ static bool was_reached(int inner)
 static bool meets_again(struct attempt *a, int inner)
 {
 	bool reached = true;
-	u32 result, tries;
+	u32 tries;
 
 	for (tries = 0; tries < 40 && reached; tries++) {
 		usleep(50000);
-		if (sys_run(a->prog, attack_packet, PACKET_BYTES, 1, &result) || result != 1) {
-			snprintf(a->why, sizeof(a->why), "run %u after the map had left was ended", tries + 1);
-			a->end = ATTACK_FAULT;
-		}
+		attempt_again(a);
 		reached = was_reached(inner);
 	}
 	return reached;
@@ -124,9 +121,10 @@ static bool fault_in_callback(struct attempt *a)
 #define FILTER	BPF_PROG_TYPE_SOCKET_FILTER
 
 const struct attack attacks_on_maps[] = {
-	{ "read the nodes of a trie", FILTER, true, read_nodes },
-	{ "read the header of an inner map", FILTER, true, read_inner_header },
-	{ "use an inner map that has left", FILTER, true, use_stale },
-	{ "read in a callback for an element", FILTER, false, fault_in_callback },
-	{ NULL, 0, false, NULL },
+	{ "read the nodes of a trie", FILTER, true, read_nodes, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "read the header of an inner map", FILTER, true, read_inner_header, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "use an inner map that has left", FILTER, true, use_stale, ATTACK_FAULT,
+	  "refused 1: not a map of this program" },
+	{ "read in a callback for an element", FILTER, false, fault_in_callback, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ NULL },
 };

@@ -179,6 +179,8 @@ static bool read_header(struct attempt *a)
 	return is_kernel_address(a->out[0]);
 }
 
+#define BACK	24	/* words: past all values of the own hash map, 16 and one for each CPU, wherever this one is */
+
 /* What links the elements of a hash map lies right before their values. */
 static bool read_links(struct attempt *a)
 {
@@ -188,10 +190,10 @@ static bool read_links(struct attempt *a)
 	bpf_map_update_elem(a->hash, &key, &value, BPF_ANY);
 	put(ST(BPF_DW, 10, -8, 5), LD_MAP(1, a->hash), MOVE(2, 10, -8), CALL(BPF_FUNC_map_lookup_elem));
 	put(JMP_K(BPF_JNE, 0, 0, 2), MOV_K(0, 2), EXIT);
-	for (i = 0; i < 12; i++)
+	for (i = 0; i < BACK; i++)
 		put(LDX(BPF_DW, 1, 0, (s16)(-8 - 8 * i)), STX(BPF_DW, 6, 1, (s16)(8 * i)));
 	attempt_run(a);
-	return found_address(a, 12);
+	return found_address(a, BACK);
 }
 
 /* A map whose values programs may only read. */
@@ -211,24 +213,24 @@ static bool write_constant(struct attempt *a)
 #define TC	BPF_PROG_TYPE_SCHED_CLS
 
 const struct attack attacks_on_memory[] = {
-	{ "read a secret of the kernel", FILTER, true, read_secret },
-	{ "read the kernel's own data", FILTER, true, read_banner },
-	{ "overwrite an object of the kernel", FILTER, true, write_victim },
-	{ "overwrite one byte of it", FILTER, true, write_byte },
-	{ "exchange it", FILTER, true, swap_victim },
-	{ "add to it", FILTER, true, add_to_victim },
-	{ "far from a map's value", FILTER, true, from_value },
-	{ "far from the stack", FILTER, true, from_stack },
-	{ "far from the context", BPF_PROG_TYPE_RAW_TRACEPOINT, false, from_context },
-	{ "a context that was a number", FILTER, true, from_number },
-	{ "far from the packet", TC, false, from_packet },
-	{ "far from the packet's end", TC, false, from_packet_end },
-	{ "far from the flow keys", BPF_PROG_TYPE_FLOW_DISSECTOR, false, from_flow_keys },
-	{ "read a neighbour's map", FILTER, true, read_neighbour },
-	{ "overwrite a neighbour's map", FILTER, true, write_neighbour },
-	{ "read the header of a map", FILTER, true, read_header },
-	{ "overwrite the header of a map", FILTER, true, resize_map },
-	{ "read the links of a hash map", FILTER, true, read_links },
-	{ "overwrite a constant map", FILTER, true, write_constant },
-	{ NULL, 0, false, NULL },
+	{ "read a secret of the kernel", FILTER, true, read_secret, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "read the kernel's own data", FILTER, true, read_banner, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "overwrite an object of the kernel", FILTER, true, write_victim, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "overwrite one byte of it", FILTER, true, write_byte, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "exchange it", FILTER, true, swap_victim, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "add to it", FILTER, true, add_to_victim, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "far from a map's value", FILTER, true, from_value, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "far from the stack", FILTER, true, from_stack, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "far from the context", BPF_PROG_TYPE_RAW_TRACEPOINT, false, from_context, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "a context that was a number", FILTER, true, from_number, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "far from the packet", TC, false, from_packet, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "far from the packet's end", TC, false, from_packet_end, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "far from the flow keys", BPF_PROG_TYPE_FLOW_DISSECTOR, false, from_flow_keys, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "read a neighbour's map", FILTER, true, read_neighbour, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "overwrite a neighbour's map", FILTER, true, write_neighbour, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "read the header of a map", FILTER, true, read_header, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "overwrite the header of a map", FILTER, true, resize_map, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "read the links of a hash map", FILTER, true, read_links, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ "overwrite a constant map", FILTER, true, write_constant, ATTACK_FAULT, ATTACK_ASTRAY },
+	{ NULL },
 };

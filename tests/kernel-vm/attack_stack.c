@@ -102,12 +102,19 @@ static bool tell_after_call(struct attempt *a)
 #define TC	BPF_PROG_TYPE_SCHED_CLS
 
 const struct attack attacks_on_stack[] = {
-	{ "read above the stack", FILTER, true, read_above },
-	{ "read above a copy of R10", FILTER, true, read_above_copy },
-	{ "read what is left on the stack", FILTER, true, read_stale },
-	{ "return to elsewhere", TC, false, return_elsewhere },
-	{ "tell addresses", FILTER, true, tell_addresses },
-	{ "tell what registers hold at first", FILTER, true, tell_registers },
-	{ "tell what registers hold after calls", FILTER, true, tell_after_call },
-	{ NULL, 0, false, NULL },
+	{ "read above the stack", FILTER, true, read_above, ATTACK_REFUSED,
+	  "accesses the stack outside of its 512-byte frame" },
+	{ "read above a copy of R10", FILTER, true, read_above_copy, ATTACK_RETURNED,
+	  "above the frame lies its view of the context" },
+	{ "read what is left on the stack", FILTER, true, read_stale, ATTACK_RETURNED,
+	  "the frame is in its slot, where only its own runs were" },
+	{ "return to elsewhere", TC, false, return_elsewhere, ATTACK_RETURNED,
+	  "where functions return to is on the host's stack, which it cannot name" },
+	{ "tell addresses", FILTER, true, tell_addresses, ATTACK_RETURNED,
+	  "what it has for addresses are offsets in its cage and numbers" },
+	{ "tell what registers hold at first", FILTER, true, tell_registers, ATTACK_RETURNED,
+	  "an image clears those that it names" },
+	{ "tell what registers hold after calls", FILTER, true, tell_after_call, ATTACK_RETURNED,
+	  "a gate leaves a result and nothing else" },
+	{ NULL },
 };

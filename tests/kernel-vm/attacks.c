@@ -1,42 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Attacks, in each mode that is named: in "none" every one must work, in any other none may.  One line each:
+ * Attacks, in each mode that is named: in "none" every one must work, in any other each must end as its row says.  One
+ * line each, from which docs/attacks-kernel.md has its table:
  *
- *	ATTACK  BY  MODE  works | refused: what the verifier said | contained: what the kernel said
+ *	ATTACK  BY  MODE  works | stopped: what the kernel said | refused: what Moat said | harmless: why
  */
 #include <unistd.h>
 
 #include "../check.h"
 #include "attack.h"
 
-static const char *outcome(const struct attempt *a, bool works)
-{
-	static const char *const names[] = {
-		[ATTACK_REFUSED] = "refused", [ATTACK_FAULT] = "contained", [ATTACK_RETURNED] = "contained", [ATTACK_ERROR] = "error",
-	};
+static const char *const end_name[] = {
+	[ATTACK_REFUSED] = "refused", [ATTACK_FAULT] = "stopped",
+	[ATTACK_RETURNED] = "harmless", [ATTACK_ERROR] = "error",
+};
 
-	return works ? "works" : names[a->end];
+/* Runs that ended by faults since the kernel was booted. */
+static u64 count_faults(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/moat/stats", "r");
+	unsigned long long n = 0;
+	bool found = false;
+	char line[256];
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "runs: %llu ended by faults", &n) == 1;
+	if (f)
+		fclose(f);
+	if (!found)
+		CHECK(false, "the kernel does not tell how many runs faulted");
+	return n;
+}
+
+/* An isolated program came to the end that is its row's: Moat did that, for the row's reason, and says so. */
+static void check_end(const struct attack *row, const struct attempt *a, u64 faults)
+{
+	/* a refusal that does not begin so is the verifier's own, which is meant to believe everything */
+	static const char *const begin[] = {
+		[ATTACK_REFUSED] = "moat: insn ", [ATTACK_FAULT] = "program 'moat_test' ended at instruction ",
+	};
+	const char *who = a->user ? "a user" : "root";
+
+	if (!CHECK(a->end == row->isolated, "%s, by %s: %s, not %s: %s", row->name, who, end_name[a->end],
+		   end_name[row->isolated], a->why))
+		return;
+	CHECK(!faults == (a->end != ATTACK_FAULT), "%s, by %s: %s, and %llu faults counted", row->name, who,
+	      end_name[a->end], (unsigned long long)faults);
+	if (a->end == ATTACK_RETURNED)
+		CHECK(!a->why[0], "%s, by %s: nothing should have been stopped: %s", row->name, who, a->why);
+	else
+		CHECK(!strncmp(a->why, begin[a->end], strlen(begin[a->end])) && strstr(a->why, row->says),
+		      "%s, by %s: %s, but not for '%s': '%s'", row->name, who, end_name[a->end], row->says, a->why);
 }
 
 static void attempt(const struct attack *row, const char *mode, bool user)
 {
 	struct attempt a = { .user = user, .type = row->type };
 	bool works, should = !strcmp(mode, "none");
-	const char *why;
+	const char *who = user ? "user" : "root", *why;
+	u64 faults = count_faults();
 
 	if (!attempt_open(&a))
 		return;
 	fool(true);
 	works = row->works(&a);
 	fool(false);
-	why = a.why[0] || a.end != ATTACK_RETURNED ? a.why : "it hit only what is its own";
-	printf("%-36s %-5s %-8s %s%s%s\n", row->name, user ? "user" : "root", mode, outcome(&a, works), works ? "" : ": ",
+	why = !a.why[0] && a.end == row->isolated ? row->says : a.why;
+	printf("%-36s %-5s %-8s %s%s%s\n", row->name, who, mode, works ? "works" : end_name[a.end], works ? "" : ": ",
 	       works ? "" : why);
-	CHECK(works == should && a.end != ATTACK_ERROR, "%s, by %s in mode %s: %s: %s", row->name, user ? "a user" : "root",
-	      mode, outcome(&a, works), a.why);
-	/* a run that is ended early says why */
-	if (!works && a.end == ATTACK_FAULT)
-		CHECK(a.why[0], "%s in mode %s: the kernel says nothing about the fault", row->name, mode);
+	if (CHECK(works == should && a.end != ATTACK_ERROR, "%s, by %s in mode %s: %s: %s", row->name, who, mode,
+		  works ? "works" : end_name[a.end], a.why) && !should)
+		check_end(row, &a, count_faults() - faults);
 	attempt_close(&a);
 }
 
