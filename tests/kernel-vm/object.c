@@ -9,7 +9,9 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 
+#include "../check.h"
 #include "object.h"
+#include "sys.h"
 
 static char said[8192];
 
@@ -87,6 +89,19 @@ struct bpf_object *object_load(const char *name, char why[256])
 	else
 		fprintf(stderr, "%s: %s\n", name, said);
 	return NULL;
+}
+
+void object_check_mode(struct bpf_object *obj, const char *mode)
+{
+	struct bpf_program *prog;
+	char is[128];
+
+	bpf_object__for_each_program(prog, obj) {
+		if (bpf_program__fd(prog) < 0)
+			continue;
+		sys_fdinfo(bpf_program__fd(prog), "moat_mode", is);
+		CHECK(!strcmp(is, mode), "%s: its mode is '%s', not %s", bpf_program__name(prog), is, mode);
+	}
 }
 
 int object_map(struct bpf_object *obj, const char *name)

@@ -13,6 +13,9 @@ struct bpf_object *object_open(const char *name);
 /* The same, and loaded.  @why, if not NULL, gets the reason instead of stderr. */
 struct bpf_object *object_load(const char *name, char why[256]);
 
+/* Each program of it that is loaded must have @mode: checks. */
+void object_check_mode(struct bpf_object *obj, const char *mode);
+
 /* Why the last one did not load. */
 void object_why(char why[256]);
 

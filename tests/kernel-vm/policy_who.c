@@ -21,23 +21,6 @@ static const struct bpf_insn nothing[] = { MOV_K(0, 0), EXIT };
 
 /* What is told ------------------------------------------------------------------------------------- */
 
-/* The value of @key in fdinfo of @prog, up to the end of the line; "" if there is none. */
-static void fdinfo(int prog, const char *key, char value[128])
-{
-	char path[64], line[256];
-	size_t n = strlen(key);
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", prog);
-	f = fopen(path, "r");
-	value[0] = 0;
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, n) && line[n] == ':')
-			snprintf(value, 128, "%.*s", (int)strcspn(line + n + 2, "\n"), line + n + 2);
-	if (f)
-		fclose(f);
-}
-
 /* Mode and reason of @prog in debugfs. */
 static void listed(int prog, char mode[16], char why[128])
 {
@@ -67,8 +50,8 @@ static void check_told(const char *what, int prog, const char *mode, const char 
 
 	if (!CHECK(prog >= 0, "%s is not loaded: %d, %.300s", what, prog, sys_log))
 		return;
-	fdinfo(prog, "moat_mode", mode_is[0]);
-	fdinfo(prog, "moat_why", why_is[0]);
+	sys_fdinfo(prog, "moat_mode", mode_is[0]);
+	sys_fdinfo(prog, "moat_why", why_is[0]);
 	listed(prog, mode_is[1], why_is[1]);
 	CHECK(!strcmp(mode_is[0], mode) && !strcmp(mode_is[1], mode), "%s: mode '%s' by fdinfo, '%s' by debugfs, not %s", what,
 	      mode_is[0], mode_is[1], mode);

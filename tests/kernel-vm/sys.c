@@ -274,6 +274,22 @@ double sys_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+void sys_fdinfo(int fd, const char *key, char value[128])
+{
+	char path[64], line[256];
+	size_t n = strlen(key);
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	value[0] = 0;
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, n) && line[n] == ':')
+			snprintf(value, 128, "%.*s", (int)strcspn(line + n + 2, "\n"), line + n + 2);
+	if (f)
+		fclose(f);
+}
+
 u32 sys_count_programs(void)
 {
 	u32 id = 0, n = 0;

@@ -47,6 +47,9 @@ void sys_unpin(void);
 
 double sys_now(void);
 
+/* What fdinfo of @fd says of @key, up to the end of its line; "" if it says nothing. */
+void sys_fdinfo(int fd, const char *key, char value[128]);
+
 /* Number of loaded programs, or maps, in the whole system. */
 u32 sys_count_programs(void);
 u32 sys_count_maps(void);

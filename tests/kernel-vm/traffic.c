@@ -16,6 +16,18 @@
 #define ROUNDS	25	/* each kind of packet is sent so many times */
 
 static struct net net;
+static char mode[16];	/* of this kernel; in another network's namespace it is not told */
+
+/* All programs of @name, which must have that mode. */
+static struct bpf_object *load(const char *name)
+{
+	char why[256];
+	struct bpf_object *obj = object_load(name, why);
+
+	if (CHECK(obj, "%s does not load: %s", name, why))
+		object_check_mode(obj, mode);
+	return obj;
+}
 
 /* Kinds of packets, and what the examples must make of them. */
 static const struct sample {
@@ -141,9 +153,9 @@ static void block(struct bpf_object *obj)
 
 static void firewall(const char *how, u32 flags)
 {
-	struct bpf_object *obj = object_load("examples/firewall", NULL);
+	struct bpf_object *obj = load("examples/firewall");
 
-	if (!CHECK(obj, "examples/firewall does not load"))
+	if (!obj)
 		return;
 	block(obj);
 	if (attach_xdp(object_prog(obj, "firewall"), flags, "firewall", how)) {
@@ -173,16 +185,11 @@ static int on_event(void *arg, void *data, size_t bytes)
 
 static void events(const char *how, u32 flags)
 {
-	char why[256];
-	struct bpf_object *obj = object_load("examples/events", why);
+	struct bpf_object *obj = load("examples/events");
 	struct ring_buffer *ring;
 	u32 seen = 0;
 
-	if (!obj && strstr(why, "moat: ")) {
-		SKIP("examples/events", why);
-		return;
-	}
-	if (!CHECK(obj, "examples/events does not load: %s", why))
+	if (!obj)
 		return;
 	ring = ring_buffer__new(object_map(obj, "events"), on_event, &seen, NULL);
 	if (CHECK(ring, "no ring buffer") && attach_xdp(object_prog(obj, "events_source"), flags, "events_source", how)) {
@@ -200,11 +207,11 @@ static void events(const char *how, u32 flags)
 /* XDP_TX: what comes back to the peer has its addresses swapped. */
 static void bounce(void)
 {
-	struct bpf_object *obj = object_load("bounce", NULL);
+	struct bpf_object *obj = load("bounce");
 	u8 sent[NET_FRAME], frame[NET_FRAME];
 	u32 i, n, bytes, back = 0;
 
-	if (!CHECK(obj, "bounce does not load"))
+	if (!obj)
 		return;
 	if (attach_xdp(object_prog(obj, "bounce"), XDP_FLAGS_SKB_MODE, "bounce", "generic")) {
 		net_drain(net.far);
@@ -239,11 +246,11 @@ static u32 filtered(const char *name, int prog)
 /* A tag is taken off before a socket sees the frame. */
 static void flow_count(void)
 {
-	struct bpf_object *obj = object_load("examples/flow_count", NULL);
+	struct bpf_object *obj = load("examples/flow_count");
 	u32 arrived, flows = 0, key[4], *prev = NULL;
 	unsigned long long n;
 
-	if (!CHECK(obj, "examples/flow_count does not load"))
+	if (!obj)
 		return;
 	arrived = filtered("flow_count", object_prog(obj, "flow_count"));
 	check_u64("flow_count: packets let through", arrived, ROUNDS * (NR_SAMPLES - 2));
@@ -259,13 +266,13 @@ static void flow_count(void)
 
 static void proto_bytes(void)
 {
-	struct bpf_object *obj = object_load("examples/proto_bytes", NULL);
+	struct bpf_object *obj = load("examples/proto_bytes");
 	unsigned long long should[256] = { 0 };
 	u32 arrived, k, ip = 0;
 	char what[64];
 	size_t i;
 
-	if (!CHECK(obj, "examples/proto_bytes does not load"))
+	if (!obj)
 		return;
 	for (i = 0; i < NR_SAMPLES; i++) {
 		if (!samples[i].p.protocol)
@@ -288,11 +295,11 @@ static void dissect(void)
 {
 	/* in the order of examples/dissect.bpf.c; per round */
 	static const u8 should[] = { 12, 0, 1, 10, 0, 1, 3, 2, 4, 1, 1, 1, 1 };
-	struct bpf_object *obj = object_load("examples/dissect", NULL);
+	struct bpf_object *obj = load("examples/dissect");
 	char what[64];
 	u32 k;
 
-	if (!CHECK(obj, "examples/dissect does not load"))
+	if (!obj)
 		return;
 	filtered("dissect", object_prog(obj, "dissect"));
 	for (k = 0; k < sizeof(should); k++) {
@@ -363,11 +370,11 @@ static void rewrite_ingress(int prog)
 static void rewrite(void)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)net.index, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	struct bpf_object *obj = object_load("examples/rewrite", NULL);
+	struct bpf_object *obj = load("examples/rewrite");
 	unsigned long long n;
 	u32 zero = 0;
 
-	if (!CHECK(obj, "examples/rewrite does not load"))
+	if (!obj)
 		return;
 	bpf_tc_hook_create(&hook);
 	rewrite_egress(object_prog(obj, "rewrite"));
@@ -382,6 +389,7 @@ int main(void)
 {
 	size_t i;
 
+	sys_read("net/core/bpf_moat", mode, sizeof(mode));
 	if (!CHECK(net_open(&net), "no veth pair"))
 		return check_done();
 	net_drain(net.near);

@@ -123,17 +123,10 @@ static unsigned long long faults_of(struct type_test *t)
 /* Does fdinfo say that program @fd reads the kernel's memory? */
 static bool is_told_to_read(int fd)
 {
-	char path[64], line[128];
-	bool told = false;
-	FILE *f;
+	char what[128];
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		told |= !strcmp(line, "moat_reads:\tmemory of the kernel\n");
-	if (f)
-		fclose(f);
-	return told;
+	sys_fdinfo(fd, "moat_reads", what);
+	return !strcmp(what, "memory of the kernel");
 }
 
 static void check_told(struct type_test *t)
