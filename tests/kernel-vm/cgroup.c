@@ -122,11 +122,13 @@ int main(void)
 	struct bpf_link *link[4] = { NULL };
 	int fd = -1, top = -1, any;
 	const char *dir;
-	char path[256];
+	char path[256], mode[16];
 	size_t i, bytes;
 
 	if (!CHECK(obj, "cgroup does not load"))
 		return check_done();
+	sys_read("net/core/bpf_moat", mode, sizeof(mode));
+	object_check_mode(obj, mode);
 	shared = object_section(obj, ".bss", &bytes);
 	dir = make_group(path, sizeof(path));
 	if (dir) {	/* a new network's /sys hides them */
