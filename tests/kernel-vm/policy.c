@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Policies in mode basereg: who is isolated, what becomes of runs that fault or take too long, and of their programs. */
+/*
+ * Policies in mode basereg: who is isolated, what becomes of runs that fault or take too long, and of their programs,
+ * and who is charged for memory.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <bpf/bpf.h>
@@ -48,6 +51,7 @@ int main(void)
 	policy_disabling();
 	policy_fuel();
 	policy_who();
+	policy_memory();
 	sys_write("net/core/bpf_moat", was);
 	return check_done();
 }

@@ -18,5 +18,7 @@ void policy_disabling(void);
 void policy_fuel(void);
 /* Who is isolated, and what is told of that. */
 void policy_who(void);
+/* Who is charged for their memory. */
+void policy_memory(void);
 
 #endif
