@@ -94,6 +94,8 @@ static void finish(struct type_test *t)
 {
 	u32 i;
 
+	if (t->detach && t->obj)
+		t->detach(t);
 	for (i = 0; i < MAX_LINKS; i++)
 		bpf_link__destroy(t->link[i]);
 	for (i = 0; i < ARRAY_SIZE(t->fd); i++)
@@ -294,7 +296,8 @@ int main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "basereg";
 	int group = enter_group();
 	static struct { struct type_test *tests; const char *object; } const all[] = {
-		{ types_cgroup, "types_cgroup" }, { types_sock, "types_sock" }, { types_trace, "types_trace" },
+		{ types_cgroup, "types_cgroup" }, { types_sock, "types_sock" }, { types_packet, "types_packet" },
+		{ types_trace, "types_trace" },
 	};
 	char was[16];
 	u32 i;

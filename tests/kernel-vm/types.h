@@ -51,6 +51,7 @@ struct type_test {
 	bool for_good;		/* what was stopped once stays so, in any kernel */
 	bool open;		/* such runs stop nothing: programs of this type have no say */
 	bool reads;		/* they read objects of the kernel: its own JIT is asked, too, what they should see */
+	void (*detach)(struct type_test *t);	/* what no link holds; NULL: there is nothing */
 
 	const char *mode;
 	int group;		/* the control group that we are in */
@@ -65,9 +66,11 @@ struct type_test {
 
 void types_see(struct type_test *t, u64 what);
 struct bpf_program *types_program(struct type_test *t, u32 i);
+/* Attach the first program to our network. */
+bool types_attach_to_net(struct type_test *t);
 
 /* Each ends with a name that is NULL. */
-extern struct type_test types_cgroup[], types_sock[], types_trace[];
+extern struct type_test types_cgroup[], types_sock[], types_packet[], types_trace[];
 
 /* Looks behind the arguments of a function, in @mode. */
 void types_behind(const char *mode);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Programs on connections, on what is sent and received, on the choice of a socket, and on the flow of a packet. */
+/* Programs on connections, on what is sent and received, and on the choice of a socket. */
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/ip.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <bpf/bpf_endian.h>
@@ -159,30 +157,6 @@ int on_select(struct sk_reuseport_md *ctx)
 		return SK_DROP;
 	saw(34, bpf_sk_select_reuseport(ctx, &listeners, &key, 0));
 	return SK_PASS;
-}
-
-/* The flow of a packet. */
-SEC("flow_dissector")
-int on_flow(struct __sk_buff *skb)
-{
-	struct bpf_flow_keys *keys = skb->flow_keys;
-	struct iphdr *ip = (void *)(long)skb->data + ETH_HLEN, copy;
-	void *end = (void *)(long)skb->data_end;
-
-	enter();
-	saw(36, keys->nhoff);
-	saw(37, keys->n_proto);
-	saw(38, bpf_skb_load_bytes(skb, keys->nhoff, &copy, sizeof(copy)));
-	saw(39, copy.daddr);
-	if (keys->n_proto != bpf_htons(ETH_P_IP) || (void *)(ip + 1) > end)
-		return BPF_DROP;
-	keys->addr_proto = ETH_P_IP;
-	keys->ipv4_src = ip->saddr;
-	keys->ipv4_dst = ip->daddr;
-	keys->ip_proto = ip->protocol;
-	keys->thoff = keys->nhoff + ip->ihl * 4;
-	keys->sport = 17;
-	return BPF_OK;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Programs on connections, on what is sent and received, on the choice of a socket, and on flows: see types.c. */
+/* Programs on connections, on what is sent and received, and on the choice of a socket: see types.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,7 +9,6 @@
 #include <bpf/bpf.h>
 
 #include "../check.h"
-#include "net.h"
 #include "object.h"
 #include "types.h"
 
@@ -104,7 +103,7 @@ static bool makes_connection(struct type_test *t)
 
 /* Which socket ------------------------------------------------------------------------------------ */
 
-static bool attach_to_net(struct type_test *t)
+bool types_attach_to_net(struct type_test *t)
 {
 	int net = open("/proc/self/ns/net", O_RDONLY);
 
@@ -245,44 +244,11 @@ static bool is_selected(struct type_test *t)
 	return select_by(t, "0") == 1;
 }
 
-/* Flows ---------------------------------------------------------------------------------------------- */
-
-static bool attach_nowhere(struct type_test *t)
-{
-	return true;
-}
-
-static void dissect(struct type_test *t)
-{
-	static const struct net_packet packet[] = {
-		{ 17, NET_FAR, NET_NEAR, 4000, 5000, .payload = 100 }, { 0, .type = 0x0806, .payload = 46 },
-		{ 6, NET_NEAR, NET_FAR, 4002, 80, .flags = 16, .payload = 1000 },
-	};
-	u32 i, j;
-
-	for (i = 0; i < ARRAY_SIZE(packet); i++) {
-		u64 words[8] = { 0 };
-		struct bpf_flow_keys keys;
-		u8 frame[NET_FRAME];
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = net_build(frame, &packet[i]),
-			    .data_out = &keys, .data_size_out = sizeof(keys));
-
-		memset(&keys, 0, sizeof(keys));
-		CHECK(!bpf_prog_test_run_opts(bpf_program__fd(types_program(t, 0)), &opts), "%s: %s", t->name, strerror(errno));
-		types_see(t, opts.retval);
-		memcpy(words, &keys, sizeof(keys));
-		for (j = 0; j < ARRAY_SIZE(words); j++)
-			types_see(t, words[j]);
-		CHECK(opts.retval || keys.ipv4_src == htonl(packet[i].src), "%s: keys are not written", t->mode);
-	}
-}
-
 struct type_test types_sock[] = {
 	{ "sock_ops", { "on_connection" }, NULL, use_connection, makes_connection, .open = true },
-	{ "sk_lookup", { "on_lookup" }, attach_to_net, look_up, is_found },
+	{ "sk_lookup", { "on_lookup" }, types_attach_to_net, look_up, is_found },
 	{ "sk_msg", { "on_message" }, attach_messages, send_messages, passes_text, .for_good = true },
 	{ "sk_skb", { "on_stream" }, attach_stream, receive_stream, passes_text },
 	{ "sk_reuseport", { "on_select" }, attach_to_port, select_sockets, is_selected },
-	{ "flow_dissector", { "on_flow" }, attach_nowhere, dissect, NULL },
 	{ .name = NULL },
 };
