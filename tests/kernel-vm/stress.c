@@ -5,8 +5,8 @@
  *
  *	stress [SECONDS [PIECES]]
  *
- * PIECES (1) of so many seconds each, after each of which everything must be as before the first.  In a kernel that isolates programs
- * those of this test are isolated.
+ * PIECES (1) of so many seconds each, after each of which everything must be as before the first.  In a kernel that
+ * isolates programs those of this test are isolated.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -28,7 +28,8 @@
 #include "twin.h"
 
 static double end_at;
-static bool isolated;
+static char mode[16];		/* of this kernel; in another network's namespace it is not told */
+static bool isolated, has_trampolines;
 static _Atomic u64 loads, updates, runs, hooks, switches;
 
 bool stress_more(void)
@@ -176,40 +177,43 @@ static struct bpf_object *load_hooks(void)
 	struct bpf_object *obj = object_open("hooks");
 	struct bpf_program *prog;
 
-	if (!obj)
+	if (!CHECK(obj, "hooks is nowhere"))
 		return NULL;
 	bpf_object__for_each_program(prog, obj)
 		bpf_program__set_autoload(prog, !!strstr("before_1 before_6 after_6 after_2", bpf_program__name(prog)));
-	if (!bpf_object__load(obj)) {
-		struct bpf_link *link = bpf_program__attach(bpf_object__find_program_by_name(obj, "before_1"));
-
-		bpf_link__destroy(link);
-		if (link)
-			return obj;
+	if (CHECK(!bpf_object__load(obj), "hooks does not load: %s", strerror(errno))) {
+		object_check_mode(obj, mode);
+		return obj;
 	}
 	bpf_object__close(obj);
 	return NULL;
 }
 
-/* Trampolines belong to programs that have no isolated form, and so do tail calls out of functions. */
-static u32 run_plain(pthread_t *thread, struct bpf_object *hooks)
+static bool find_trampolines(void)
+{
+	struct bpf_object *obj = load_hooks();
+	struct bpf_link *link = obj ? bpf_program__attach(bpf_object__find_program_by_name(obj, "before_1")) : NULL;
+
+	if (!link)
+		SKIP("trampolines", strerror(errno));
+	bpf_link__destroy(link);
+	bpf_object__close(obj);
+	return link;
+}
+
+/* Tail calls out of functions, which have no isolated form. */
+static u32 run_plain(pthread_t *thread)
 {
 	u32 n = 0;
 
 	pthread_create(&thread[n++], NULL, rewire, NULL);
 	pthread_create(&thread[n++], NULL, call, NULL);
-	if (hooks) {
-		pthread_create(&thread[n++], NULL, hook, hooks);
-		pthread_create(&thread[n++], NULL, call_hooked, hooks);
-	} else {
-		SKIP("trampolines", "this kernel has none");
-	}
 	return n;
 }
 
 static void run_all(struct net *net)
 {
-	struct bpf_object *hooks = isolated ? NULL : load_hooks();
+	struct bpf_object *hooks = has_trampolines ? load_hooks() : NULL;
 	pthread_t thread[16];
 	u32 n = 0, zero = 0;
 
@@ -217,7 +221,11 @@ static void run_all(struct net *net)
 	pthread_create(&thread[n++], NULL, load_and_unload, (void *)2);
 	if (net)
 		pthread_create(&thread[n++], NULL, swap_xdp, net);
-	n += isolated ? stress_isolated(thread + n, 16 - n) : run_plain(thread + n, hooks);
+	if (hooks) {
+		pthread_create(&thread[n++], NULL, hook, hooks);
+		pthread_create(&thread[n++], NULL, call_hooked, hooks);
+	}
+	n += isolated ? stress_isolated(thread + n, 16 - n) : run_plain(thread + n);
 	while (n--)
 		pthread_join(thread[n], NULL);
 	if (isolated)
@@ -249,7 +257,8 @@ static void run_piece(struct net *net, double seconds)
 	       (unsigned long long)switches);
 	if (isolated)
 		stress_isolated_report();
-	CHECK(loads > 20 && (isolated || (updates > 20 && runs > 1000)), "too little was done");
+	CHECK(loads > 20 && (isolated || (updates > 20 && runs > 1000)) && (!has_trampolines || hooks),
+	      "too little was done");
 }
 
 /* Everything once before anything is compared, so that what stays for good is there: the dispatcher of XDP keeps its code. */
@@ -259,6 +268,7 @@ static bool all_once(struct net *net, double seconds)
 	if (!CHECK(tails, "stress does not load"))
 		return false;
 	bpf_object__close(tails);
+	has_trampolines = find_trampolines();
 	if (net)
 		swap_xdp(net);
 	warm_up(net, seconds);
@@ -272,7 +282,6 @@ int main(int argc, char **argv)
 	int pieces = argc > 2 ? atoi(argv[2]) : 1, i;
 	struct net room, *net = &room;
 	struct leaks before;
-	char mode[32];
 
 	isolated = !sys_read("net/core/bpf_moat", mode, sizeof(mode)) && !strcmp(mode, "basereg");
 	if (!CHECK(!twin_init(), "no maps"))
