@@ -15,7 +15,7 @@ struct leaks {
 };
 
 struct leaks leaks_look(void);
-/* Waits a while for all to be as it was; what is not is a failed check. */
-void leaks_check(const struct leaks *was);
+/* After @loaded programs: waits a while for all to be as it was; what is not is a failed check. */
+void leaks_check(const struct leaks *was, u64 loaded);
 
 #endif

@@ -35,6 +35,29 @@ static const struct slab *find(const struct slabs *s, const char *name)
 	return NULL;
 }
 
+static long growth(const struct slab *now, const struct slabs *was)
+{
+	const struct slab *before = find(was, now->name);
+
+	return now->used - (before ? before->used : 0);
+}
+
+struct slab slabs_most_grown(const struct slabs *now, const struct slabs *was, const char *but)
+{
+	struct slab most = { "none", 0, 0 };
+	int i;
+
+	for (i = 0; was->n && i < now->n; i++) {
+		long more = growth(&now->slab[i], was);
+
+		if (more > most.used && strcmp(now->slab[i].name, but)) {
+			most = now->slab[i];
+			most.used = more;
+		}
+	}
+	return most;
+}
+
 static int by_growth(const void *a, const void *b)
 {
 	long x = ((const struct slab *)a)->used * ((const struct slab *)a)->bytes;
@@ -51,11 +74,8 @@ void slabs_print_growth(const struct slabs *was)
 	slabs_look(&now);
 	if (!was->n || !now.n)
 		return;
-	for (i = 0; i < now.n; i++) {
-		const struct slab *before = find(was, now.slab[i].name);
-
-		now.slab[i].used -= before ? before->used : 0;
-	}
+	for (i = 0; i < now.n; i++)
+		now.slab[i].used = growth(&now.slab[i], was);
 	qsort(now.slab, (size_t)now.n, sizeof(now.slab[0]), by_growth);
 	printf("slabs:");
 	for (i = 0; i < now.n && i < SHOWN && now.slab[i].used > 0; i++)

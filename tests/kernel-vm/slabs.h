@@ -17,6 +17,8 @@ struct slabs {
 };
 
 void slabs_look(struct slabs *s);
+/* Of @now the cache with most objects more in use than in @was, but not @but: its name, and how many more. */
+struct slab slabs_most_grown(const struct slabs *now, const struct slabs *was, const char *but);
 /* Prints, in one line, the caches that have most KiB more in use than they had, at most eight. */
 void slabs_print_growth(const struct slabs *was);
 

@@ -30,7 +30,7 @@
 static double end_at;
 static char mode[16];		/* of this kernel; in another network's namespace it is not told */
 static bool isolated, has_trampolines;
-static _Atomic u64 loads, updates, runs, hooks, switches;
+static _Atomic u64 loads, all_loads, updates, runs, hooks, switches;
 
 bool stress_more(void)
 {
@@ -252,6 +252,7 @@ static void run_piece(struct net *net, double seconds)
 	end_at = sys_now() + seconds;
 	run_all(net);
 	bpf_object__close(tails);
+	all_loads += loads;
 	printf("stress: %llu programs loaded, %llu tail calls rewired, %llu runs, %llu trampolines, %llu XDP programs\n",
 	       (unsigned long long)loads, (unsigned long long)updates, (unsigned long long)runs, (unsigned long long)hooks,
 	       (unsigned long long)switches);
@@ -304,7 +305,7 @@ int main(int argc, char **argv)
 		unsigned int failed = check_failed;
 
 		run_piece(net, seconds);
-		leaks_check(&before);
+		leaks_check(&before, all_loads);
 		printf("piece: %.0f s, %u failed\n", seconds, check_failed - failed);
 		fflush(stdout);
 	}
