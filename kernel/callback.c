@@ -9,7 +9,7 @@
 #include <linux/preempt.h>
 #include "gate.h"
 
-/* In an NMI, one in the other. */
+/* In an NMI, one in the other; what a breakpoint of a kprobe calls counts as one. */
 #define NMI_CALLBACKS	3
 
 const struct moat_callback *moat_callback_at(const struct moat_domain *d, u64 handle)

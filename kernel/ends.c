@@ -45,10 +45,23 @@ static u64 safe_verdict(enum bpf_prog_type type, enum bpf_attach_type attach)
 	return type < ARRAY_SIZE(verdict) ? (s64)verdict[type] : 0;
 }
 
-/* Hooks of LSM that answer yes or no; what answers with a length the kernel lets no program have. */
-static bool is_question(const char *hook)
+/* Hooks whose callers know what a result above 0 is; those that answer with a length are in front of code that believes it. */
+static const struct {
+	const char *hook;
+	s32 most;
+} most_of[] = {
+	{ "audit_rule_known", 1 }, { "audit_rule_match", 1 }, { "inode_copy_up_xattr", 1 }, { "inode_need_killpriv", 1 },
+	{ "ismaclabel", 1 }, { "task_prctl", INT_MAX }, { "xfrm_state_pol_flow_match", 1 },
+};
+
+static s32 most(const char *hook)
 {
-	return !strcmp(hook, "audit_rule_known") || !strcmp(hook, "xfrm_state_pol_flow_match");
+	u32 i;
+
+	for (i = 0; hook && i < ARRAY_SIZE(most_of); i++)
+		if (!strcmp(hook, most_of[i].hook))
+			return most_of[i].most;
+	return 0;
 }
 
 /*
@@ -108,7 +121,7 @@ void moat_ends_init(struct moat_domain *d, const struct bpf_prog *prog)
 	const char *hook = judged_hook(prog);
 
 	d->judged = hook;
-	d->most = hook && is_question(hook);
+	d->most = most(hook);
 	d->verdict = safe_verdict(d->type, d->attach);
 	init_irq_work(&d->closing, start_closing);
 	INIT_DELAYED_WORK(&d->close, close_slots);
@@ -189,7 +202,8 @@ u64 moat_run_judge(struct moat_domain *d, u64 r0)
 		.kind = MOAT_FAULT_AUDIT, .arg = NO_ARGUMENT, .value = r0, .why = "not what its hook may return",
 	};
 
-	return (s32)r0 <= d->most && (s32)r0 >= -MAX_ERRNO ? r0 : fail(d, &f);
+	/* The trampoline looks at all of it, and the hook's caller at the lower half. */
+	return (s32)r0 <= d->most && (s32)r0 >= -MAX_ERRNO ? (s64)(s32)r0 : fail(d, &f);
 }
 
 void moat_run_slotless(struct moat_domain *d)

@@ -16,7 +16,7 @@ static bool compatible(const struct moat_domain *from, const struct bpf_prog *pr
 	const struct moat_domain *to = READ_ONCE(prog->aux->moat);
 
 	return to && to->image && to->type == from->type && to->attach == from->attach && to->sleepable == from->sleepable &&
-	       moat_view_follows(from, to);
+	       to->judged == from->judged && to->most == from->most && moat_view_follows(from, to);
 }
 
 /*

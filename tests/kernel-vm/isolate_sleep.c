@@ -27,8 +27,6 @@
 #endif
 
 #define SLOTS_PER_CPU	4
-#define ENOTSUPP	524	/* the kernel's own number */
-
 void isolate_asleep(const void *word);
 
 /* What the programs are attached to, by name.  Never inlined, and never left out. */

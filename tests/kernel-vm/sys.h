@@ -9,6 +9,8 @@
 
 #include "../../jit/env.h"
 
+#define ENOTSUPP	524	/* the kernel's own */
+
 #define SYS_LOG	(1 << 20)
 
 /* What the verifier said of the last program that sys_load_logged() could not load. */

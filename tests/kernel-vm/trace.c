@@ -82,7 +82,10 @@ static void count(const char *name, u32 what, void (*act)(void))
 	if (!CHECK(obj, "%s: %s", name, why))
 		return;
 	if (!link) {
-		SKIP(name, strerror(errno));
+		if (errno == ENOTSUPP)
+			SKIP(name, "this kernel has no trampolines for functions");
+		else
+			CHECK(false, "%s is not attached: %s", name, strerror(errno));
 		bpf_object__close(obj);
 		return;
 	}

@@ -11,8 +11,6 @@
 #include "types.h"
 #include "types_behind.h"
 
-#define ENOTSUPP	524	/* the kernel's own */
-
 /* How many words are not zero; -1: there is nothing to attach to. */
 static int found(struct bpf_object *obj)
 {

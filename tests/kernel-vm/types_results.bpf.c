@@ -11,24 +11,33 @@ struct {
 	__type(value, __u32);
 } next SEC(".maps");
 
-__u64 pid, seen;
+__u64 pid, seen, seconds;
 long result;
 
-static __always_inline int ours(void)
+static __always_inline long ours(void)
 {
-	return bpf_get_current_pid_tgid() >> 32 == pid ? (int)result : 0;
+	return bpf_get_current_pid_tgid() >> 32 == pid ? result : 0;
 }
 
+/* All of R0 is the trampoline's. */
 SEC("lsm/task_getpgid")
-int BPF_PROG(on_getpgid, void *task, int ret)
+long on_getpgid(void *ctx)
 {
 	return ours();
 }
 
 SEC("fmod_ret/security_task_getpgid")
-int BPF_PROG(instead_of_getpgid, void *task, int ret)
+long instead_of_getpgid(void *ctx)
 {
 	return ours();
+}
+
+/* Called behind the first, if that denied nothing. */
+SEC("lsm/task_getpgid")
+int second(void *ctx)
+{
+	seconds++;
+	return 0;
 }
 
 SEC("cgroup/getsockopt")

@@ -17,8 +17,6 @@
 #include "object.h"
 #include "types.h"
 
-#define ENOTSUPP	524	/* the kernel's own */
-
 /* What the kernel says to us: a result, or an error below 0. */
 static int ask_getpgid(void)
 {
@@ -56,6 +54,32 @@ static void say(const struct hook *h, struct bpf_object *obj, const char *mode, 
 	is = h->ask();
 	isolate_set(obj, "result", 0);
 	CHECK(is == answer, "%s in mode %s says %d: the answer is %d, not %d", h->name, mode, result, is, answer);
+}
+
+/* A result of which a trampoline sees more than the caller of the hook must not keep the next program from its say. */
+static void check_second(const char *mode)
+{
+	static const char *const names[] = { "on_getpgid", "second", NULL };
+	struct bpf_object *obj = isolate_load("types_results", mode, names, NULL);
+	struct bpf_link *first, *second;
+
+	if (!obj)
+		return;
+	isolate_set(obj, "pid", (u64)getpid());
+	/* who comes last is called first */
+	second = bpf_program__attach(bpf_object__find_program_by_name(obj, "second"));
+	first = bpf_program__attach(bpf_object__find_program_by_name(obj, "on_getpgid"));
+	if (!first && errno == ENOTSUPP) {
+		SKIP("second program", "this kernel has no trampolines for functions");
+	} else if (CHECK(first && second, "not attached: %s", strerror(errno))) {
+		isolate_set(obj, "result", 1ull << 32);
+		CHECK(ask_getpgid() == 0, "mode %s: an answer, although all that is looked at is 0", mode);
+		CHECK((isolate_get(obj, "seconds") > 0) == !!strcmp(mode, "none"), "mode %s: the second program was called %llu times",
+		      mode, (unsigned long long)isolate_get(obj, "seconds"));
+	}
+	bpf_link__destroy(first);
+	bpf_link__destroy(second);
+	bpf_object__close(obj);
 }
 
 static void check_hook(const struct hook *h, const char *mode, int group)
@@ -112,6 +136,7 @@ void types_results(const char *mode, int group)
 
 	for (i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
 		check_hook(&hooks[i], mode, group);
+	check_second(mode);
 	if (strcmp(mode, "none"))
 		check_follower(mode);
 }

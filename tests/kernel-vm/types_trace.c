@@ -15,8 +15,6 @@
 #include "object.h"
 #include "types.h"
 
-#define ENOTSUPP	524	/* the kernel's own */
-
 static bool attach(struct type_test *t)
 {
 	u32 i;
