@@ -7,6 +7,7 @@
  * last bytes of the cage runs into the margin behind it.
  */
 #include <linux/atomic.h>
+#include <linux/pgtable.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -22,8 +23,8 @@
 static atomic64_t nr_cage;
 
 /*
- * Addresses of former cages, to be used again first: the kernel never frees
- * the page tables of vmalloc()'s addresses, and would hand out new ones as long as it has any.
+ * Addresses of former cages, to be used again first: the kernel never frees the page tables of vmalloc()'s addresses, and
+ * would hand out new ones as long as it has any.  Ours go with the cage, but for those of higher levels, 20 KiB.
  */
 static struct vm_struct *idle;
 static DEFINE_SPINLOCK(idle_lock);
@@ -166,6 +167,28 @@ void moat_cage_take_back(struct moat_cage *c, struct bpf_moat_values *v)
 		end_loan(c, l);
 }
 
+static pmd_t *pmd_at(unsigned long at)
+{
+	pgd_t *pgd = pgd_offset_k(at);
+	p4d_t *p4d = pgd_none(*pgd) ? NULL : p4d_offset(pgd, at);
+	pud_t *pud = !p4d || p4d_none(*p4d) ? NULL : pud_offset(p4d, at);
+
+	return !pud || pud_none(*pud) ? NULL : pmd_offset(pud, at);
+}
+
+/* Values lie all over the heap, and so do their pages here: what is left of each cage would add up to 8 MiB. */
+static void free_tables(unsigned long base)
+{
+	unsigned long at;
+	pmd_t *pmd;
+
+	for (at = base; at < base + MOAT_RANGE_BYTES; at += PMD_SIZE) {
+		pmd = pmd_at(at);
+		if (pmd && !pmd_none(*pmd))
+			pmd_free_pte_page(pmd, at);
+	}
+}
+
 void moat_cage_destroy(struct moat_cage *c)
 {
 	struct loan *l;
@@ -181,6 +204,7 @@ void moat_cage_destroy(struct moat_cage *c)
 	for (i = 0; i < c->nr_grant; i++)
 		moat_unmap_unflushed(c->base + c->grant[i]->start, c->grant[i]->bytes >> PAGE_SHIFT);
 	flush_tlb_kernel_range(c->base, c->base + MOAT_RANGE_BYTES);
+	free_tables(c->base);
 	while (c->nr_grant)
 		moat_values_put(c->grant[--c->nr_grant]);
 	give_idle(c->area);

@@ -96,21 +96,25 @@ static bool caches_are_back(const struct leaks *now, const struct leaks *was, u6
 }
 
 /*
- * Freeing programs and maps waits for others, so that the kernel makes more workers for it, at most 256, which it lets go when
- * they had nothing to do for five minutes.  Each has 9 KiB of slabs, and a stack.
+ * Freeing programs and maps waits for others, so that the kernel makes more workers for it, at most 256 for each CPU, which
+ * it lets go when they had nothing to do for five minutes.  Each has 9 KiB of slabs, and a stack.
  */
-#define MOST_WORKERS	300
+static long most_workers(void)
+{
+	return 256 * sysconf(_SC_NPROCESSORS_ONLN) + 32;
+}
 
 static long workers(const struct leaks *now, const struct leaks *was)
 {
 	long more = now->tasks - was->tasks;
 
-	return more < 0 ? 0 : more > MOST_WORKERS ? MOST_WORKERS : more;
+	return more < 0 ? 0 : more > most_workers() ? most_workers() : more;
 }
 
 static bool slabs_are_back(const struct leaks *now, const struct leaks *was)
 {
-	return now->slab <= was->slab + slack() + 9 * workers(now, was);
+	/* domains are freed with kfree_rcu(), which keeps them for some seconds */
+	return now->slab <= was->slab + 2 * slack() + 9 * workers(now, was);
 }
 
 static bool vmalloc_is_back(const struct leaks *now, const struct leaks *was)
@@ -118,8 +122,8 @@ static bool vmalloc_is_back(const struct leaks *now, const struct leaks *was)
 	return now->vmalloc <= was->vmalloc + SLACK + 16 * workers(now, was);
 }
 
-/* The kernel keeps the page tables of all cages that there were at a time, 28 KiB each, for the next ones. */
-#define MOST_TABLES	(2048 * 28)
+/* The kernel keeps page tables of all cages that there were at a time, 20 KiB each, for the next ones. */
+#define MOST_TABLES	(2048 * 20)
 
 static bool free_is_back(const struct leaks *now, const struct leaks *was)
 {
