@@ -54,11 +54,22 @@ static const struct {
 	{ "ismaclabel", 1 }, { "task_prctl", INT_MAX }, { "xfrm_state_pol_flow_match", 1 },
 };
 
-static s32 most(const char *hook)
+/* What the kernel's own types say of the function. */
+static bool returns_bool(const struct bpf_prog *prog)
+{
+	const struct btf *btf = bpf_prog_get_target_btf(prog);
+	const struct btf_type *t = btf ? btf_type_skip_modifiers(btf, prog->aux->attach_func_proto->type, NULL) : NULL;
+
+	return t && btf_type_is_int(t) && btf_int_encoding(t) & BTF_INT_BOOL;
+}
+
+static s32 most(const struct bpf_prog *prog, const char *hook)
 {
 	u32 i;
 
-	for (i = 0; hook && i < ARRAY_SIZE(most_of); i++)
+	if (!hook || returns_bool(prog))
+		return !!hook;
+	for (i = 0; i < ARRAY_SIZE(most_of); i++)
 		if (!strcmp(hook, most_of[i].hook))
 			return most_of[i].most;
 	return 0;
@@ -77,8 +88,8 @@ static const char *judged_hook(const struct bpf_prog *prog)
 		return NULL;
 	if (prog->type == BPF_PROG_TYPE_LSM && prog->expected_attach_type == BPF_LSM_MAC)
 		return name + str_has_prefix(name, "bpf_lsm_");
-	if (prog->type == BPF_PROG_TYPE_TRACING && prog->expected_attach_type == BPF_MODIFY_RETURN &&
-	    str_has_prefix(name, "security_"))
+	/* Or of another function, whose errors may be put in; some of those return pointers. */
+	if (prog->type == BPF_PROG_TYPE_TRACING && prog->expected_attach_type == BPF_MODIFY_RETURN)
 		return name + str_has_prefix(name, "security_");
 	return NULL;
 }
@@ -121,7 +132,7 @@ void moat_ends_init(struct moat_domain *d, const struct bpf_prog *prog)
 	const char *hook = judged_hook(prog);
 
 	d->judged = hook;
-	d->most = most(hook);
+	d->most = most(prog, hook);
 	d->verdict = safe_verdict(d->type, d->attach);
 	init_irq_work(&d->closing, start_closing);
 	INIT_DELAYED_WORK(&d->close, close_slots);

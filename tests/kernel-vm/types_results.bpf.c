@@ -32,6 +32,13 @@ long instead_of_getpgid(void *ctx)
 	return ours();
 }
 
+/* A function whose errors may be put in, called when this one is run. */
+SEC("fmod_ret/bpf_modify_return_test")
+long instead_of_test(void *ctx)
+{
+	return result;
+}
+
 /* Called behind the first, if that denied nothing. */
 SEC("lsm/task_getpgid")
 int second(void *ctx)
