@@ -114,16 +114,23 @@ static void check_row(const struct image_variant *plain, const struct row *r)
 	image_free(&next);
 }
 
+/* Two images of one program: plain, and blinded. */
+static bool make_both(const struct image_variant *plain, const char *text, struct image *was, struct image *now)
+{
+	struct image_variant blind = *plain;
+
+	blind.blind = SECRET;
+	return CHECK(!image_from_text(was, plain, text, NULL) && !image_from_text(now, &blind, text, NULL), "%s: no image: %s",
+		     plain->name, text);
+}
+
 /* How many values an array has, and how long they are, is the author's choice: lookups are calls. */
 static void check_lookup(const struct image_variant *plain)
 {
 	static const char text[] = "*(u32 *)(r10 - 4) = 3\n" "r2 = r10\n" "r2 += -4\n" "r1 = 0x1000 ll\n" "call 1\n" "r0 = 0\n" "exit\n";
-	struct image_variant blind = *plain;
 	struct image was, now;
 
-	blind.blind = SECRET;
-	if (!CHECK(!image_from_text(&was, plain, text, NULL) && !image_from_text(&now, &blind, text, NULL), "%s: no image",
-		   plain->name))
+	if (!make_both(plain, text, &was, &now))
 		return;
 	CHECK(!was.facts.nr_site && now.facts.nr_site == 1, "%s: %u calls in plain code, %u in blinded code", plain->name,
 	      was.facts.nr_site, now.facts.nr_site);
@@ -134,12 +141,9 @@ static void check_lookup(const struct image_variant *plain)
 /* A power of two would stand there as the distance of a shift, or as a mask. */
 static void check_division(const struct image_variant *plain, const char *text)
 {
-	struct image_variant blind = *plain;
 	struct image was, now;
 
-	blind.blind = SECRET;
-	if (!CHECK(!image_from_text(&was, plain, text, NULL) && !image_from_text(&now, &blind, text, NULL), "%s: no image",
-		   plain->name))
+	if (!make_both(plain, text, &was, &now))
 		return;
 	CHECK(!divides(&was), "%s: plain code divides: %s", plain->name, text);
 	CHECK(divides(&now), "%s: blinded code does not divide: %s", plain->name, text);
